@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order and scaling of an observation vector, and a hash that says when two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maxent_robot.types import Vector
+
+Vector32 = NDArray[np.float32]
+
+
+class LayoutError(ValueError):
+    """A layout that cannot be, or values that do not fit it; the message names the field."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One named part of an observation: packed as (value - offset) / scale, per number.
+
+    Scale and offset are one number for all, or one per number. Raises LayoutError.
+    """
+
+    name: str
+    size: int
+    scale: tuple[float, ...] | float = 1.0  # SI units that become 1
+    offset: tuple[float, ...] | float = 0.0  # SI units that become 0
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise LayoutError(f"field name '{self.name}' must be an identifier")
+        if self.size < 1:
+            raise LayoutError(f"field '{self.name}' must hold at least one number")
+        for key in ('scale', 'offset'):
+            given = getattr(self, key)
+            numbers = (given,) * self.size if isinstance(given, (int, float)) else tuple(given)
+            if len(numbers) != self.size or not np.isfinite(numbers).all():
+                raise LayoutError(
+                    f"{key} of field '{self.name}' must be {self.size} finite numbers, is {given}"
+                )
+            object.__setattr__(self, key, tuple(float(number) for number in numbers))
+        if not all(number > 0.0 for number in self.scales):
+            raise LayoutError(f"scale of field '{self.name}' must be above 0, is {self.scale}")
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """Scale per number, (size,)."""
+        return self.scale if isinstance(self.scale, tuple) else (self.scale,) * self.size
+
+    @property
+    def offsets(self) -> tuple[float, ...]:
+        """Offset per number, (size,)."""
+        return self.offset if isinstance(self.offset, tuple) else (self.offset,) * self.size
+
+    def canonical(self) -> str:
+        """Return one line of text, equal exactly for equal fields."""
+        return f'{self.name} {self.size} {self.scales!r} {self.offsets!r}'
+
+
+@dataclass(frozen=True)
+class ObservationLayout:
+    """Fields in the order in which an observation holds them. Raises LayoutError."""
+
+    fields: tuple[Field, ...]
+    size: int = field(init=False)  # numbers in an observation
+    hash: str = field(init=False)  # 16 hexadecimal digits over names, sizes, scales, offsets
+    _scale: Vector = field(init=False, repr=False, compare=False)
+    _offset: Vector = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = [part.name for part in self.fields]
+        if not names or len(set(names)) != len(names):
+            raise LayoutError(f'field names must be unique, and at least one, got {names}')
+        text = '\n'.join(part.canonical() for part in self.fields)
+        scale = np.array([number for part in self.fields for number in part.scales])
+        offset = np.array([number for part in self.fields for number in part.offsets])
+        object.__setattr__(self, 'size', len(scale))
+        object.__setattr__(self, 'hash', sha256(text.encode()).hexdigest()[:16])
+        object.__setattr__(self, '_scale', scale)
+        object.__setattr__(self, '_offset', offset)
+
+    def pack(self, values: Mapping[str, Vector]) -> Vector32:
+        """Scale and join one array (size of the field,) per field into float32 (self.size,).
+
+        Raises LayoutError if a field is missing, extra, of the wrong size or not finite.
+        """
+        if len(values) != len(self.fields) or any(f.name not in values for f in self.fields):
+            names = [part.name for part in self.fields]
+            raise LayoutError(f'the layout has the fields {names}, got {list(values)}')
+        for part in self.fields:
+            if np.shape(values[part.name]) != (part.size,):
+                raise LayoutError(
+                    f"field '{part.name}' must hold {part.size} numbers, "
+                    f'has shape {np.shape(values[part.name])}'
+                )
+        joined = np.concatenate([values[part.name] for part in self.fields])
+        with np.errstate(over='ignore'):  # to infinity, which is refused below
+            packed: Vector32 = ((joined - self._offset) / self._scale).astype(np.float32)
+        if not np.isfinite(packed).all():
+            raise LayoutError(f'fields {self._not_finite(packed)} are not finite as float32')
+        return packed
+
+    def _not_finite(self, packed: Vector32) -> list[str]:
+        ends = np.cumsum([part.size for part in self.fields])
+        parts = np.split(np.isfinite(packed), ends[:-1])
+        return [f.name for f, ok in zip(self.fields, parts, strict=True) if not ok.all()]

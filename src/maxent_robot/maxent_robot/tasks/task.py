@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every task offers: where episodes start, what is observed and how well it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maxent_robot.action_mapping import ActionMapping
+from maxent_robot.layout import ObservationLayout, Vector32
+from maxent_robot.types import RobotState, Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """How an episode begins."""
+
+    positions: Vector  # (n,) rad
+    goal: Vector  # (3,) m, base frame: what to show as the goal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Judgement of one transition, made at the state that it led to."""
+
+    reward: float  # sum of the terms
+    terms: Mapping[str, float]
+    measures: Mapping[str, float]  # what the task measures at this state, SI units
+    terminated: bool  # nothing of value lies beyond this state
+
+
+class Task(Protocol):
+    """A task of one robot. `reset` fixes the goal of the episode; the rest reads it."""
+
+    @property
+    def name(self) -> str:
+        """Name under which make_task builds it."""
+        ...
+
+    @property
+    def layout(self) -> ObservationLayout:
+        """What an observation holds."""
+        ...
+
+    @property
+    def mapping(self) -> ActionMapping:
+        """What an action means."""
+        ...
+
+    @property
+    def episode_steps(self) -> int:
+        """Policy steps after which an episode is cut (truncated)."""
+        ...
+
+    def reset(self, rng: np.random.Generator) -> Start:
+        """Begin an episode: draw its start pose and goal from rng."""
+        ...
+
+    def observe(self, state: RobotState) -> Vector32:
+        """Observation (layout.size,) of a state."""
+        ...
+
+    def evaluate(self, state: RobotState, action: NDArray[np.float32]) -> Outcome:
+        """Judge the transition that led to state; action (m,) normalised, as executed."""
+        ...
+
+    def success(self, measures: Mapping[str, float]) -> bool:
+        """Whether an episode that ends with these measures counts as solved."""
+        ...
