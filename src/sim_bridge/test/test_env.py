@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import subprocess
+import sys
+
+import gymnasium
+from gymnasium.utils.env_checker import check_env
+import numpy as np
+import pytest
+
+from maxent_robot import episode_seed
+from maxent_robot.types import Level
+import sim_bridge.env
+from sim_bridge.rendering import RenderingUnavailableError
+
+
+@pytest.fixture
+def env():
+    made = gymnasium.make('maxent/SawyerReach-v0').unwrapped
+    yield made
+    made.close()
+
+
+def rollout(env, seed, steps=30):
+    observation, _ = env.reset(seed=seed)
+    observations = [observation]
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        action = rng.uniform(-1, 1, 7).astype(np.float32)
+        observations.append(env.step(action)[0])
+    return np.array(observations)
+
+
+@pytest.mark.filterwarnings('ignore:.*A Box observation space')
+@pytest.mark.parametrize('task', ['reach', 'reach_random', 'reach_plane'])
+def test_gymnasium_s_checker_has_no_objection(task):
+    env = gymnasium.make('maxent/SawyerReach-v0', task=task).unwrapped
+    check_env(env, skip_render_check=True)
+    assert env.observation_space.shape == (env.task.layout.size,)
+    assert env.action_space == gymnasium.spaces.Box(-1.0, 1.0, (7,), np.float32)
+
+
+def test_an_episode_follows_from_its_seed_to_the_bit_whatever_was_before(env):
+    other = gymnasium.make('maxent/SawyerReach-v0').unwrapped
+    reference = rollout(env, 5)
+    rollout(other, 1, steps=100)
+    np.testing.assert_array_equal(rollout(other, 5), reference)
+    assert np.any(rollout(other, 6) != reference)
+
+
+def test_reset_draws_start_and_goal_as_the_policy_node_does():
+    env = gymnasium.make('maxent/SawyerReach-v0', task='reach_random').unwrapped
+    seed = episode_seed(3, 17)
+    env.reset(seed=seed)
+    goal = env.task.goal
+    start = env.task.reset(np.random.default_rng(seed))
+    np.testing.assert_array_equal(env.simulation.joint_sample().position, start.positions)
+    np.testing.assert_array_equal(start.goal, goal)
+
+
+def test_an_episode_is_truncated_after_the_steps_of_the_task():
+    env = gymnasium.make('maxent/SawyerReach-v0', episode_steps=3)
+    env.reset(seed=0)
+    ends = [env.step(np.zeros(7, np.float32))[2:4] for _ in range(3)]
+    assert ends == [(False, False), (False, False), (False, True)]
+    with pytest.raises(RuntimeError, match='reset'):
+        env.unwrapped.step(np.zeros(7, np.float32))
+    env.reset()
+    env.step(np.zeros(7, np.float32))
+
+
+def test_info_says_what_was_executed_and_how_well_it_went(env):
+    _, info = env.reset(seed=0)
+    assert info['measures']['distance'] > 0.0
+    _, reward, _, _, info = env.step(np.ones(7, np.float32))
+    assert info['applied_action'].dtype == np.float32
+    assert info['applied_action'].shape == (7,)
+    # slew limit: the torque grows to what was asked for within the period
+    assert np.all((info['applied_action'] > 0.0) & (info['applied_action'] < 1.0))
+    assert reward == pytest.approx(-info['measures']['distance'])
+    assert sum(info['terms'].values()) == pytest.approx(reward)
+    assert info['success'] is (info['measures']['distance'] <= 0.05)
+    assert info['level'] == Level.NORMAL
+
+
+def test_a_step_is_one_policy_period_of_robot_time(env):
+    env.reset(seed=0)
+    before = env.simulation.time_ns
+    env.step(np.zeros(7, np.float32))
+    assert env.simulation.time_ns - before == 50_000_000
+
+
+def test_an_emergency_stop_ends_with_the_episode(env):
+    env.reset(seed=0)
+    env.guard.estop('test')
+    _, _, _, _, info = env.step(np.ones(7, np.float32))
+    assert info['level'] == Level.ESTOP
+    env.reset()
+    _, _, _, _, info = env.step(np.ones(7, np.float32))
+    assert info['level'] == Level.NORMAL
+
+
+@pytest.mark.parametrize('action', [np.full(7, np.nan, np.float32), np.zeros(6, np.float32)])
+def test_a_malformed_action_is_refused(env, action):
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match='action'):
+        env.step(action)
+
+
+def test_unknown_tasks_options_and_render_modes_are_named():
+    with pytest.raises(ValueError, match="unknown task 'fly'"):
+        sim_bridge.env.SawyerReachEnv('fly')
+    with pytest.raises(ValueError, match="no option 'speed'"):
+        sim_bridge.env.SawyerReachEnv('reach', speed=1)
+    with pytest.raises(ValueError, match='rgb_array'):
+        sim_bridge.env.SawyerReachEnv('reach', render_mode='human')
+
+
+def test_it_renders():
+    env = gymnasium.make('maxent/SawyerReach-v0', render_mode='rgb_array')
+    env.reset(seed=0)
+    try:
+        image = env.render()
+    except RenderingUnavailableError as error:
+        pytest.skip(str(error))
+    assert image.shape == (480, 640, 3)
+    env.close()
+
+
+def test_it_imports_no_ros():
+    code = (
+        'import gymnasium, sim_bridge.env, sys;'
+        "env = gymnasium.make('maxent/SawyerReach-v0'); env.reset(seed=0);"
+        'env.step(env.action_space.sample());'
+        "sys.exit(any(m.split('.')[0] in ('rclpy', 'maxent_msgs', 'torch') for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, '-c', code], env=dict(os.environ)).returncode == 0
