@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a received policy must pass before it may act.
+
+Rules, in the order in which they are checked (their numbers are used in every rejection):
+
+- W1 the payload is at most 8 MiB;
+- W3 its SHA-256 is the one announced;
+- W2 it is safetensors with a header of at most 64 kB and the known schema;
+- W6 exactly the expected tensor names, shapes and dtype;
+- W7 every number finite and at most 1e3 in magnitude;
+- W8 on every probe observation its distribution is finite and its actions lie in [-1, 1];
+- W5 (`VersionGate`) it is newer than what acts, and of the same run.
+
+W4, a signature, is not checked: authenticity is left to the transport (SROS2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+from maxent_rl.networks import TanhGaussianPolicy, load_prefixed_state
+from maxent_rl.weights import WeightsRejected, check_size, check_tensors, decode
+
+MAX_MAGNITUDE = 1e3
+
+_PROBE_SEED = 0  # noise of the trial samples; any fixed value serves
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """Architecture that a policy node is configured for."""
+
+    obs_dim: int
+    act_dim: int
+    hidden: tuple[int, ...] = (256, 256)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every `policy.*` tensor by name."""
+        with torch.device('meta'):
+            policy = TanhGaussianPolicy(self.obs_dim, self.act_dim, self.hidden)
+        return {f'policy.{k}': tuple(v.shape) for k, v in policy.state_dict().items()}
+
+
+class VersionGate:
+    """Rule W5: lets versions pass that are newer than the newest seen, of one run.
+
+    The first run offered is adopted. Another run passes only after `allow_run`, so a second
+    learner, or one restarted without its history, cannot take the robot over unasked.
+    """
+
+    def __init__(self, run_id: str | None = None, version: int = 0) -> None:
+        """Start after `version` of `run_id`, or open to any run when that is None."""
+        self.run_id = run_id
+        self.version = version
+
+    def check(self, run_id: str, version: int) -> None:
+        """Say whether a version may be taken; changes nothing.
+
+        Raises:
+            WeightsRejected: W5, another run or not newer.
+        """
+        if self.run_id is not None and run_id != self.run_id:
+            raise WeightsRejected('W5', f'run {run_id!r} is not the accepted run {self.run_id!r}')
+        if version <= self.version:
+            raise WeightsRejected('W5', f'version {version} is not newer than {self.version}')
+
+    def accept(self, run_id: str, version: int) -> None:
+        """Check, then remember the version as the newest.
+
+        Raises:
+            WeightsRejected: W5, another run or not newer.
+        """
+        self.check(run_id, version)
+        self.run_id, self.version = run_id, version
+
+    def allow_run(self, run_id: str) -> None:
+        """Change to another run; its versions count anew."""
+        if run_id != self.run_id:
+            self.run_id, self.version = run_id, 0
+
+
+def accept_policy(
+    payload: bytes, sha256: str, spec: PolicySpec, probes: NDArray[np.float32]
+) -> TanhGaussianPolicy:
+    """Make a policy of received bytes if they pass rules W1-W3 and W6-W8.
+
+    Args:
+        payload: safetensors bytes as `weights.encode` writes them.
+        sha256: announced digest, hexadecimal.
+        spec: architecture that is expected.
+        probes: (k, n) observations for the trial run, k >= 1, finite: recent ones.
+
+    Returns:
+        A policy that does not require gradients.
+
+    Raises:
+        WeightsRejected: with the rule that failed and why.
+        ValueError: `probes` has another shape or is not finite (the caller's mistake).
+    """
+    if probes.ndim != 2 or probes.shape[0] < 1 or probes.shape[1] != spec.obs_dim:
+        raise ValueError(f'probes must have shape (k >= 1, {spec.obs_dim}), got {probes.shape}')
+    if not np.isfinite(probes).all():
+        raise ValueError('probes must be finite')
+    check_size(len(payload))
+    digest = hashlib.sha256(payload).hexdigest()
+    if digest != sha256.lower():
+        raise WeightsRejected('W3', f'SHA-256 is {digest}, announced was {sha256:.64}')
+    tensors = decode(payload)
+    check_tensors(tensors, spec.shapes(), MAX_MAGNITUDE)
+    policy = TanhGaussianPolicy(
+        spec.obs_dim, spec.act_dim, spec.hidden, torch.Generator().manual_seed(0)
+    )
+    load_prefixed_state('policy', policy, tensors)
+    policy.requires_grad_(False)
+    _check_trial(policy, probes)
+    return policy
+
+
+def _check_trial(policy: TanhGaussianPolicy, probes: NDArray[np.float32]) -> None:
+    obs = torch.from_numpy(np.ascontiguousarray(probes, np.float32))
+    generator = torch.Generator().manual_seed(_PROBE_SEED)
+    with torch.inference_mode():
+        mean, log_std = policy(obs)
+        actions = torch.stack((policy.sample(obs, generator)[0], policy.mode(obs)))
+        distribution_ok = torch.isfinite(mean) & torch.isfinite(log_std)
+        actions_ok = (actions.abs() <= 1.0).all(dim=0)  # false for NaN
+        failed = torch.nonzero(~(distribution_ok & actions_ok).all(dim=-1)).flatten().tolist()
+    if failed:
+        raise WeightsRejected(
+            'W8',
+            f'{len(failed)} of {len(probes)} probe observations give an action that is not '
+            f'finite or outside [-1, 1], the first is number {failed[0]}',
+        )

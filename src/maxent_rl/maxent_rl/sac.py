@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Soft actor-critic with twin Q-functions and automatic temperature.
+
+Haarnoja et al. 2018, "Soft Actor-Critic Algorithms and Applications", Algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from maxent_rl import losses
+from maxent_rl.networks import (
+    QFunction,
+    TanhGaussianPolicy,
+    aligned_pieces,
+    load_prefixed_state,
+    prefixed_state,
+    share_one_storage,
+)
+from maxent_rl.replay_buffer import Batch
+from maxent_rl.sac_config import SACConfig
+
+__all__ = ['SAC', 'DivergedError', 'SACConfig']
+
+
+class DivergedError(RuntimeError):
+    """A loss or gradient is not finite; the update was not made, all parameters are as before."""
+
+
+class SAC:
+    """Networks, optimiser and noise of one learner; knows no environment and no files.
+
+    All gradients of an update are taken at the same parameters and applied together, as in the
+    authors' code; nothing is changed unless every one of them is finite.
+    """
+
+    def __init__(self, obs_dim: int, act_dim: int, config: SACConfig, seed: int) -> None:
+        """Draw all first parameters and all later noise from a generator seeded with `seed`."""
+        self.config = config
+        self.obs_dim = obs_dim
+        self.act_dim = act_dim
+        self.updates = 0
+        self._generator = torch.Generator().manual_seed(seed)
+        hidden, norm = config.hidden, config.layer_norm
+        self.policy = TanhGaussianPolicy(obs_dim, act_dim, hidden, self._generator)
+        self.q1 = QFunction(obs_dim, act_dim, hidden, norm, self._generator)
+        self.q2 = QFunction(obs_dim, act_dim, hidden, norm, self._generator)
+        self._q1_target = copy.deepcopy(self.q1).requires_grad_(False)
+        self._q2_target = copy.deepcopy(self.q2).requires_grad_(False)
+        self._log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
+        self._q_parameters = [*self.q1.parameters(), *self.q2.parameters()]
+        self._network_parameters = [*self._q_parameters, *self.policy.parameters()]
+        trained = [*self._network_parameters, self._log_temperature]
+        self._flat = nn.Parameter(share_one_storage(trained))
+        self._flat.grad = torch.zeros_like(self._flat)
+        self._gradients = aligned_pieces(self._flat.grad, trained)
+        self._flat_target = share_one_storage(
+            [*self._q1_target.parameters(), *self._q2_target.parameters()]
+        )
+        self._optimiser = torch.optim.Adam([self._flat], lr=config.learning_rate, fused=True)
+
+    @property
+    def temperature(self) -> float:
+        """Current weight of the entropy."""
+        return math.exp(self._log_temperature.item())
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Make one gradient step on everything and move the target Q-functions.
+
+        Returns:
+            q_loss (sum of both, eq. 5), policy_loss (eq. 9), temperature (used in this update),
+            entropy (nats, of the batch's sampled actions), q_mean (of the first Q-function).
+
+        Raises:
+            DivergedError: a loss or gradient is not finite; no parameter was changed.
+            ValueError: the batch has other dimensions than this learner.
+        """
+        self._check(batch)
+        temperature = self._log_temperature.detach().exp()
+        target = self._soft_q_target(batch, temperature)
+        q1, q2 = self.q1(batch.obs, batch.action), self.q2(batch.obs, batch.action)
+        q_loss = losses.q_loss(q1, q2, target)
+        policy_loss, mean_log_prob = self._policy_loss(batch.obs, temperature)
+        gradient = self._gradient(q_loss + policy_loss, mean_log_prob.detach())
+        figures = torch.stack(
+            (q_loss, policy_loss, temperature, -mean_log_prob, q1.mean(), gradient.norm())
+        ).detach()
+        names = ('q_loss', 'policy_loss', 'temperature', 'entropy', 'q_mean', 'gradient norm')
+        metrics = dict(zip(names, figures.tolist(), strict=True))
+        if not all(math.isfinite(value) for value in metrics.values()):
+            raise DivergedError(
+                f'update {self.updates + 1} was not made, a figure is not finite: {metrics}; '
+                'look for extreme rewards or observations, or lower learning_rate'
+            )
+        del metrics['gradient norm']
+        self._step()
+        return metrics
+
+    def policy_tensors(self) -> dict[str, Tensor]:
+        """Copy what acting needs: `policy.*`."""
+        return prefixed_state('policy', self.policy)
+
+    def skill_tensors(self) -> dict[str, Tensor]:
+        """Copy what a skill holds: `policy.*`, `q1.*`, `q2.*`."""
+        return {
+            **self.policy_tensors(),
+            **prefixed_state('q1', self.q1),
+            **prefixed_state('q2', self.q2),
+        }
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, object]]:
+        """Copy everything that exact resume needs: tensors by name, and JSON-ready scalars."""
+        tensors = {
+            **self.skill_tensors(),
+            **prefixed_state('q1_target', self._q1_target),
+            **prefixed_state('q2_target', self._q2_target),
+            'log_temperature': self._log_temperature.detach().clone(),
+            'generator': self._generator.get_state(),
+        }
+        for name, tensor in self._optimiser.state[self._flat].items():
+            tensors[f'adam.{name}'] = tensor.clone()
+        return tensors, {'algorithm': 'sac', 'updates': self.updates}
+
+    def load_state(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, object]) -> None:
+        """Continue exactly where `state` was taken from a learner of the same shape.
+
+        Raises:
+            ValueError: another algorithm, or tensors missing, unknown or of another shape.
+        """
+        updates = scalars.get('updates')
+        if scalars.get('algorithm') != 'sac' or not isinstance(updates, int):
+            raise ValueError(f'not the state of a SAC learner: {dict(scalars)}')
+        given = dict(tensors)
+        for prefix, module in (
+            ('policy', self.policy),
+            ('q1', self.q1),
+            ('q2', self.q2),
+            ('q1_target', self._q1_target),
+            ('q2_target', self._q2_target),
+        ):
+            load_prefixed_state(prefix, module, given)
+        for name in ('log_temperature', 'generator'):
+            if name not in given:
+                raise ValueError(f'state of SAC lacks tensor {name}')
+        with torch.no_grad():
+            self._log_temperature.copy_(given['log_temperature'])
+        self._generator.set_state(given['generator'])
+        self._load_optimiser(given, updates)
+        self.updates = updates
+
+    def _check(self, batch: Batch) -> None:
+        size = batch.obs.shape[0]
+        obs, action = (size, self.obs_dim), (size, self.act_dim)
+        wanted = (obs, action, (size,), obs, (size,))
+        for name, tensor, shape in zip(Batch._fields, batch, wanted, strict=True):
+            if tensor.shape != shape:
+                raise ValueError(
+                    f'batch {name} must have shape {shape}, got {tuple(tensor.shape)}'
+                )
+
+    def _soft_q_target(self, batch: Batch, temperature: Tensor) -> Tensor:
+        with torch.no_grad():
+            action, log_prob = self.policy.sample(batch.next_obs, self._generator)
+            q = torch.minimum(
+                self._q1_target(batch.next_obs, action), self._q2_target(batch.next_obs, action)
+            )
+            return losses.soft_q_target(
+                batch.reward, batch.terminated, q, log_prob, temperature, self.config.discount
+            )
+
+    def _policy_loss(self, obs: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+        action, log_prob = self.policy.sample(obs, self._generator)
+        # The policy's gradient passes through the Q-functions but must not reach their weights.
+        self._freeze_q(True)
+        try:
+            q = torch.minimum(self.q1(obs, action), self.q2(obs, action))
+        finally:
+            self._freeze_q(False)
+        return losses.policy_loss(log_prob, q, temperature), log_prob.mean()
+
+    def _freeze_q(self, frozen: bool) -> None:
+        for parameter in self._q_parameters:
+            parameter.requires_grad_(not frozen)
+
+    def _gradient(self, loss: Tensor, mean_log_prob: Tensor) -> Tensor:
+        """Write the gradient of everything where the optimiser reads it, and return it."""
+        gradients = torch.autograd.grad(loss, self._network_parameters)
+        torch._foreach_copy_(self._gradients[:-1], gradients)
+        if self.config.automatic_temperature:  # else zero: Adam then never moves it
+            target_entropy = self.config.target_entropy_per_dim * self.act_dim
+            self._gradients[-1].copy_(
+                losses.log_temperature_gradient(mean_log_prob, target_entropy)
+            )
+        assert self._flat.grad is not None
+        return self._flat.grad
+
+    def _step(self) -> None:
+        self._optimiser.step()
+        with torch.no_grad():
+            online = self._flat[: self._flat_target.numel()]
+            self._flat_target.lerp_(online, self.config.target_smoothing)
+        self.updates += 1
+
+    def _load_optimiser(self, tensors: Mapping[str, Tensor], updates: int) -> None:
+        shapes = {'exp_avg': self._flat.shape, 'exp_avg_sq': self._flat.shape, 'step': ()}
+        state: dict[str, Tensor] = {}
+        for name, shape in shapes.items():
+            tensor = tensors.get(f'adam.{name}')
+            if updates == 0 and tensor is None:
+                continue
+            if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32:
+                raise ValueError(f'state of SAC: adam.{name} must be float32 of shape {shape}')
+            state[name] = tensor.clone()
+        self._optimiser.state[self._flat] = state

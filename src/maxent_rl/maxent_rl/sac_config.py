@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hyper-parameters of soft actor-critic: defaults, ranges and their meaning in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+import math
+
+
+@dataclass(frozen=True)
+class SACConfig:
+    """Settings of SAC; defaults after Haarnoja et al. 2018, table 1, where not said otherwise.
+
+    Raises:
+        ValueError: a value outside its range (metadata `min` and `max`, both allowed values).
+    """
+
+    hidden: tuple[int, ...] = field(
+        default=(256, 256), metadata={'doc': 'units of each hidden layer of every network'}
+    )
+    layer_norm: bool = field(
+        default=True, metadata={'doc': 'layer normalisation in the Q-functions (not in the paper)'}
+    )
+    batch_size: int = field(
+        default=256, metadata={'doc': 'transitions per update', 'min': 1, 'max': 65536}
+    )
+    learning_rate: float = field(
+        default=3e-4,
+        metadata={'doc': 'step size of Adam for all parameters', 'min': 1e-8, 'max': 1.0},
+    )
+    discount: float = field(
+        default=0.99, metadata={'doc': 'discount per step', 'min': 0.0, 'max': 0.99999}
+    )
+    target_smoothing: float = field(
+        default=0.005,
+        metadata={'doc': 'share of the new parameters in the target', 'min': 1e-6, 'max': 1.0},
+    )
+    initial_temperature: float = field(
+        default=0.05,
+        metadata={
+            'doc': 'temperature before the first update (paper: 1; small starts learn sooner '
+            'on rewards of a few tenths per step)',
+            'min': 1e-8,
+            'max': 1e3,
+        },
+    )
+    automatic_temperature: bool = field(
+        default=True, metadata={'doc': 'adapt the temperature to the entropy target (eq. 18)'}
+    )
+    target_entropy_per_dim: float = field(
+        default=-1.0,
+        metadata={
+            'doc': 'entropy target in nats per action dimension: -1 gives -dim(A)',
+            'min': -20.0,
+            'max': math.log(2.0),  # of the uniform distribution on [-1, 1]: none is higher
+        },
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value against its range."""
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if 'min' not in spec.metadata:
+                continue
+            low, high = spec.metadata['min'], spec.metadata['max']
+            if not low <= value <= high:  # written so that NaN fails
+                raise ValueError(f'SAC option {spec.name} must be in [{low}, {high}], got {value}')
+        if not self.hidden or not all(1 <= size <= 4096 for size in self.hidden):
+            raise ValueError(f'SAC option hidden must hold sizes in [1, 4096], got {self.hidden}')

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The faults of reliability.md 7 A that concern one payload, and the rule that catches each."""
+
+import hashlib
+import os
+import resource
+
+import numpy as np
+import pytest
+import torch
+
+from maxent_rl.acceptance import MAX_MAGNITUDE, PolicySpec, VersionGate, accept_policy
+from maxent_rl.networks import TanhGaussianPolicy, prefixed_state
+from maxent_rl.weights import MAX_HEADER_BYTES, WeightsRejected, encode
+
+SPEC = PolicySpec(obs_dim=3, act_dim=2, hidden=(8, 8))
+PROBES = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+
+
+def policy(spec=SPEC):
+    generator = torch.Generator().manual_seed(0)
+    return TanhGaussianPolicy(spec.obs_dim, spec.act_dim, spec.hidden, generator)
+
+
+def tensors():
+    return prefixed_state('policy', policy())
+
+
+def accept(payload, probes=PROBES, spec=SPEC, sha256=None):
+    digest = hashlib.sha256(payload).hexdigest() if sha256 is None else sha256
+    return accept_policy(payload, digest, spec, probes)
+
+
+def rejection(payload, **arguments):
+    with pytest.raises(WeightsRejected) as caught:
+        accept(payload, **arguments)
+    return caught.value
+
+
+def verdict(payload):
+    """The rule that rejects the payload, or None for a policy that acts within the box."""
+    try:
+        accepted = accept(payload)
+    except WeightsRejected as error:
+        return error.rule
+    with torch.no_grad():
+        assert accepted.mode(torch.from_numpy(PROBES)).abs().max() <= 1.0
+    return None
+
+
+def test_a_good_policy_is_accepted_and_acts_as_sent():
+    accepted = accept(encode(tensors()))
+    obs = torch.from_numpy(PROBES)
+    with torch.no_grad():
+        assert torch.equal(accepted.mode(obs), policy().mode(obs))
+    assert not any(parameter.requires_grad for parameter in accepted.parameters())
+
+
+def test_fault_1_one_nan_is_rejected_by_w7():
+    bad = tensors()
+    bad['policy.layers.1.weight'][3, 4] = float('nan')
+    error = rejection(encode(bad))
+    assert error.rule == 'W7'
+    assert error.reason == 'non-finite tensor policy.layers.1.weight'
+
+
+@pytest.mark.parametrize('value', [float('inf'), -float('inf'), 1.01 * MAX_MAGNITUDE])
+def test_fault_2_infinite_and_huge_numbers_are_rejected_by_w7(value):
+    bad = tensors()
+    bad['policy.layers.2.bias'][0] = value
+    assert rejection(encode(bad)).rule == 'W7'
+
+
+def test_fault_3_every_prefix_is_rejected_whether_its_digest_is_right_or_not():
+    payload = encode(tensors())
+    digest = hashlib.sha256(payload).hexdigest()
+    for length in range(len(payload)):
+        expected = 'W3' if length > 0 else 'W1'
+        assert rejection(payload[:length], sha256=digest).rule == expected
+        assert rejection(payload[:length]).rule in ('W1', 'W2')
+
+
+def test_fault_4_one_flipped_bit_is_rejected_by_w3_at_1000_offsets():
+    payload = encode(tensors())
+    digest = hashlib.sha256(payload).hexdigest()
+    rng = np.random.default_rng(0)
+    for position in rng.integers(0, 8 * len(payload), 1000):
+        flipped = bytearray(payload)
+        flipped[position // 8] ^= 1 << (position % 8)
+        assert rejection(bytes(flipped), sha256=digest).rule == 'W3'
+
+
+def test_a_flipped_bit_with_its_own_digest_gives_a_sound_policy_or_a_rejection():
+    payload = encode(tensors())
+    rng = np.random.default_rng(1)
+    for position in rng.integers(0, 8 * len(payload), 1000):
+        flipped = bytearray(payload)
+        flipped[position // 8] ^= 1 << (position % 8)
+        rule = verdict(bytes(flipped))
+        assert rule in (None, 'W2', 'W6', 'W7', 'W8')
+
+
+@pytest.mark.parametrize('hidden', [(4, 4), (8, 16), (8,), (8, 8, 8)])
+def test_fault_5_another_architecture_is_rejected_by_w6(hidden):
+    other = policy(PolicySpec(3, 2, hidden))
+    assert rejection(encode(prefixed_state('policy', other))).rule == 'W6'
+
+
+def test_fault_6_other_names_and_dtypes_are_rejected_by_w6():
+    good = tensors()
+    name = 'policy.layers.0.weight'
+    renamed = {('policy.layers.O.weight' if k == name else k): v for k, v in good.items()}
+    assert rejection(encode(renamed)).rule == 'W6'
+    assert rejection(encode({**good, 'policy.extra': torch.zeros(1)})).rule == 'W6'
+    assert rejection(encode({k: v for k, v in good.items() if k != name})).rule == 'W6'
+    for dtype in (torch.float64, torch.float16, torch.int32):
+        assert rejection(encode({**good, name: good[name].to(dtype)})).rule == 'W6'
+
+
+def test_fault_7_an_announced_gibibyte_is_rejected_without_reserving_it():
+    header = (
+        b'{"__metadata__":{"maxent_rl":"1"},'
+        b'"policy.layers.0.weight":{"dtype":"F32","shape":[268435456],'
+        b'"data_offsets":[0,1073741824]}}'
+    )
+    lying = len(header).to_bytes(8, 'little') + header
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert rejection(lying).rule == 'W2'
+    assert rejection((2**30).to_bytes(8, 'little') + bytes(100)).rule == 'W2'
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024  # kB
+    assert rejection(bytes(8 * 2**20 + 1)).rule == 'W1'
+
+
+def test_fault_8_a_header_bomb_is_rejected_at_the_cap():
+    header = b'{' + b' ' * (MAX_HEADER_BYTES + 1) + b'}'
+    assert rejection(len(header).to_bytes(8, 'little') + header).rule == 'W2'
+
+
+def test_fault_13_a_pickle_is_rejected_by_w2_and_never_opened(tmp_path):
+    """Protocol-0 pickle that would create a file if anything opened it."""
+    trace = tmp_path / 'opened'
+    pickled = f"cos\nsystem\n(S'touch {trace}'\ntR.".encode()
+    assert rejection(pickled).rule == 'W2'
+    assert rejection(b'\x80\x04' + os.urandom(200)).rule == 'W2'
+    assert not trace.exists()
+
+
+def test_fault_14_a_policy_that_fails_on_one_probe_only_is_rejected_by_w8():
+    wild = {k: v.sign() * MAX_MAGNITUDE for k, v in tensors().items()}
+    accept(encode(wild))
+    probes = PROBES.copy()
+    probes[17] = 1e33  # finite itself, but inf - inf inside the network
+    error = rejection(encode(wild), probes=probes)
+    assert error.rule == 'W8'
+    assert 'number 17' in error.reason
+
+
+def test_a_digest_in_capitals_is_the_same_digest():
+    payload = encode(tensors())
+    accept(payload, sha256=hashlib.sha256(payload).hexdigest().upper())
+
+
+@pytest.mark.parametrize(
+    'probes', [PROBES[:0], PROBES[:, :2], PROBES[0], np.full((1, 3), np.nan, np.float32)]
+)
+def test_bad_probes_are_the_callers_mistake(probes):
+    with pytest.raises(ValueError, match='probes must'):
+        accept(encode(tensors()), probes=probes)
+
+
+def test_versions_must_grow_within_the_run_first_seen():
+    gate = VersionGate()
+    gate.accept('a', 3)
+    for run, version in (('a', 3), ('a', 2), ('a', 0), ('b', 9)):
+        with pytest.raises(WeightsRejected) as caught:
+            gate.accept(run, version)
+        assert caught.value.rule == 'W5'
+    assert (gate.run_id, gate.version) == ('a', 3)
+    gate.accept('a', 7)
+    assert gate.version == 7
+
+
+def test_checking_a_version_does_not_take_it():
+    gate = VersionGate('a', 1)
+    gate.check('a', 5)
+    gate.accept('a', 2)
+    assert gate.version == 2
+
+
+def test_another_run_passes_once_it_is_allowed_and_counts_anew():
+    gate = VersionGate('a', 100)
+    gate.allow_run('a')
+    assert gate.version == 100
+    gate.allow_run('b')
+    gate.accept('b', 1)
+    with pytest.raises(WeightsRejected, match='accepted run'):
+        gate.check('a', 101)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folders appear whole, are replaced whole, and a failed write leaves nothing behind."""
+
+from pathlib import Path
+import resource
+import signal
+
+import pytest
+
+from maxent_rl.durable import find_folder, remove_leftovers, write_folder
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_a_folder_is_written_with_its_parents(tmp_path):
+    target = tmp_path / 'a' / 'b'
+    write_folder(target, {'x': b'1', 'y': b''})
+    assert content(target) == {'x': b'1', 'y': b''}
+    assert [path.name for path in target.parent.iterdir()] == ['b']
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / 'skill'
+    write_folder(target, {'x': b'1', 'old': b'1'})
+    write_folder(target, {'x': b'2'})
+    assert content(target) == {'x': b'2'}
+    assert [path.name for path in tmp_path.iterdir()] == ['skill']
+
+
+def test_the_old_version_is_found_if_a_replacement_was_interrupted(tmp_path):
+    target = tmp_path / 'skill'
+    write_folder(target, {'x': b'1'})
+    target.rename(tmp_path / '.skill.replaced')  # killed between the two renames
+    assert content(find_folder(target)) == {'x': b'1'}
+    write_folder(target, {'x': b'2'})
+    assert content(find_folder(target)) == {'x': b'2'}
+    assert [path.name for path in tmp_path.iterdir()] == ['skill']
+
+
+@pytest.fixture
+def _small_disk():
+    """Make every write beyond 4 kB fail in the kernel, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.usefixtures('_small_disk')
+def test_a_write_that_fails_leaves_the_old_folder_and_nothing_else(tmp_path):
+    target = tmp_path / 'skill'
+    write_folder(target, {'x': b'1'})
+    with pytest.raises(OSError, match='large'):
+        write_folder(target, {'x': b'2', 'y': bytes(10_000)})
+    assert content(target) == {'x': b'1'}
+    assert [path.name for path in tmp_path.iterdir()] == ['skill']
+
+
+def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path):
+    write_folder(tmp_path / 'kept', {'x': b'1'})
+    for name in ('.kept.tmp-123', '.other.tmp-9'):
+        write_folder(tmp_path / name, {'x': b'1'})
+    write_folder(tmp_path / 'kept', {'x': b'2'})
+    assert {path.name for path in tmp_path.iterdir()} == {'kept', '.other.tmp-9'}
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {'kept'}

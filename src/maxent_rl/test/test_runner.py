@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acting with a policy from numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.runner import PolicyRunner, configure_torch
+
+
+def policy():
+    return TanhGaussianPolicy(4, 2, (16, 16), torch.Generator().manual_seed(0))
+
+
+def test_actions_are_float32_vectors_within_the_box():
+    act = PolicyRunner(policy(), seed=0, deterministic=False)
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        action = act(rng.normal(size=4).astype(np.float32))
+        assert action.shape == (2,)
+        assert action.dtype == np.float32
+        assert np.abs(action).max() <= 1.0
+
+
+def test_the_same_seed_gives_the_same_actions_and_another_does_not():
+    obs = np.ones(4, np.float32)
+
+    def actions(seed):
+        act = PolicyRunner(policy(), seed, deterministic=False)
+        return np.stack([act(obs) for _ in range(5)])
+
+    np.testing.assert_array_equal(actions(3), actions(3))
+    assert not np.array_equal(actions(3), actions(4))
+    assert len(np.unique(actions(3))) == 10
+
+
+def test_a_deterministic_runner_returns_the_mode():
+    one = policy()
+    obs = np.ones(4, np.float32)
+    act = PolicyRunner(one, seed=0, deterministic=True)
+    with torch.no_grad():
+        np.testing.assert_array_equal(act(obs), one.mode(torch.ones(4)).numpy())
+    np.testing.assert_array_equal(act(obs), act(obs))
+
+
+def test_changes_of_the_policy_are_seen():
+    one = policy()
+    act = PolicyRunner(one, seed=0, deterministic=True)
+    with torch.no_grad():
+        one.layers[-1].weight.zero_()
+        one.layers[-1].bias.fill_(20.0)
+    np.testing.assert_array_equal(act(np.ones(4, np.float32)), [1.0, 1.0])
+
+
+@pytest.mark.parametrize('obs', [np.ones(3), np.ones((1, 4)), np.array([0.0, np.nan, 0.0, 0.0])])
+def test_a_bad_observation_is_refused(obs):
+    act = PolicyRunner(policy(), seed=0, deterministic=True)
+    with pytest.raises(ValueError, match='observation must'):
+        act(obs.astype(np.float32))
+
+
+def test_torch_is_left_with_one_thread():
+    configure_torch()
+    assert torch.get_num_threads() == 1

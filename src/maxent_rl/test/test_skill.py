@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Skills on disk: round trip, size, every kind of damage, names, replacement, listing."""
+
+from dataclasses import replace
+import json
+import logging
+
+import pytest
+import torch
+
+from maxent_rl.networks import QFunction, load_prefixed_state
+from maxent_rl.sac import SAC, SACConfig
+from maxent_rl.skill import (
+    Skill,
+    SkillError,
+    SkillMetadata,
+    list_skills,
+    load_skill,
+    save_skill,
+    skill_folder,
+)
+
+
+def make_skill(name='reach', obs=(2, 1), joints=('j0', 'j1'), hidden=(16, 16), seed=0, norm=True):
+    config = SACConfig(hidden=hidden, layer_norm=norm)
+    sac = SAC(sum(obs), len(joints), config, seed)
+    metadata = SkillMetadata(
+        name=name,
+        robot='sawyer',
+        task='reach',
+        algorithm='sac',
+        temperature=sac.temperature,
+        discount=config.discount,
+        layout=tuple({'name': f'part{i}', 'size': size} for i, size in enumerate(obs)),
+        layout_hash='0123456789abcdef',
+        action_mode='torque',
+        action_joints=joints,
+        action_scale=(1.0,) * len(joints),
+        hidden=hidden,
+        layer_norm=config.layer_norm,
+        limits={},
+        metrics={},
+        provenance={'seed': seed},
+        created='2026-11-23T14:00:00+00:00',
+    )
+    return sac, Skill(metadata, sac.skill_tensors())
+
+
+@pytest.mark.parametrize('norm', [True, False])
+def test_a_loaded_skill_acts_and_values_as_the_saved_learner(tmp_path, norm):
+    sac, skill = make_skill(norm=norm)
+    written = save_skill(tmp_path / 'reach', skill)
+    loaded = load_skill(tmp_path / 'reach')
+    assert loaded.metadata == written == replace(skill.metadata, sha256=written.sha256)
+    obs = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+    action = torch.zeros(10, 2)
+    with torch.no_grad():
+        assert torch.equal(loaded.policy().mode(obs), sac.policy.mode(obs))
+        for name, original in (('q1', sac.q1), ('q2', sac.q2)):
+            q = QFunction(3, 2, (16, 16), layer_norm=norm)
+            load_prefixed_state(name, q, dict(loaded.tensors))
+            assert torch.equal(q(obs, action), original(obs, action))
+
+
+def test_a_full_size_skill_is_below_a_megabyte(tmp_path):
+    joints = tuple(f'j{i}' for i in range(7))
+    _, skill = make_skill(obs=(14, 6), joints=joints, hidden=(256, 256))
+    save_skill(tmp_path / 'reach', skill)
+    size = sum(path.stat().st_size for path in (tmp_path / 'reach').iterdir())
+    assert 800_000 < size < 1_000_000
+
+
+def test_a_skill_is_replaced_whole_and_found_after_an_interrupted_replacement(tmp_path):
+    folder = tmp_path / 'reach'
+    for seed in (0, 1):
+        save_skill(folder, make_skill(seed=seed)[1])
+    assert load_skill(folder).metadata.provenance == {'seed': 1}
+    folder.rename(tmp_path / '.reach.replaced')
+    assert load_skill(folder).metadata.provenance == {'seed': 1}
+
+
+def test_a_skill_must_be_saved_in_a_folder_of_its_name(tmp_path):
+    with pytest.raises(SkillError, match='folder of that name'):
+        save_skill(tmp_path / 'push', make_skill()[1])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_bit_anywhere_in_the_weights_is_found(tmp_path):
+    save_skill(tmp_path / 'reach', make_skill()[1])
+    path = tmp_path / 'reach' / 'weights.safetensors'
+    whole = path.read_bytes()
+    for offset in range(0, len(whole), len(whole) // 50):
+        path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 4]) + whole[offset + 1 :])
+        with pytest.raises(SkillError, match='SHA-256'):
+            load_skill(path.parent)
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('skill.json', None, 'no skill at'),
+        ('skill.json', b'', 'cannot read'),
+        ('skill.json', b'{"schema": 1', 'cannot read'),
+        ('skill.json', b'[' * 100_000, 'cannot read'),
+        ('skill.json', b'[]', 'JSON object'),
+        ('skill.json', b' ' * (2**20 + 1), '1 MiB'),
+        ('weights.safetensors', None, 'cannot read its weights'),
+        ('weights.safetensors', b'', 'SHA-256'),
+    ],
+)
+def test_a_missing_or_damaged_file_is_named(tmp_path, name, content, message):
+    save_skill(tmp_path / 'reach', make_skill()[1])
+    path = tmp_path / 'reach' / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SkillError, match=message):
+        load_skill(tmp_path / 'reach')
+
+
+def test_weights_that_are_not_what_the_metadata_say_are_refused(tmp_path):
+    save_skill(tmp_path / 'reach', make_skill()[1])
+    path = tmp_path / 'reach' / 'skill.json'
+    content = json.loads(path.read_text())
+    for change in ({'hidden': [16, 8]}, {'layer_norm': False}, {'action_joints': ['j0', 'j9']}):
+        path.write_text(json.dumps({**content, **change}))
+        if 'action_joints' in change:  # same shapes: not for this check to find
+            load_skill(tmp_path / 'reach')
+            continue
+        with pytest.raises(SkillError, match='W6'):
+            load_skill(tmp_path / 'reach')
+
+
+def test_a_skill_with_a_number_that_is_not_finite_cannot_be_made():
+    _, skill = make_skill()
+    bad = {k: v.clone() for k, v in skill.tensors.items()}
+    bad['q2.norms.0.bias'][3] = float('nan')
+    with pytest.raises(SkillError, match=r'non-finite tensor q2\.norms\.0\.bias'):
+        Skill(skill.metadata, bad)
+
+
+def test_a_skill_without_q_functions_cannot_be_made():
+    _, skill = make_skill()
+    only_policy = {k: v for k, v in skill.tensors.items() if k.startswith('policy.')}
+    with pytest.raises(SkillError, match='missing'):
+        Skill(skill.metadata, only_policy)
+
+
+def test_names_cannot_lead_out_of_the_folder_of_skills(tmp_path):
+    assert skill_folder(tmp_path, 'reach') == tmp_path / 'reach'
+    for name in ('../reach', '/etc', '..', ''):
+        with pytest.raises(SkillError, match='not a skill name'):
+            skill_folder(tmp_path, name)
+
+
+def test_listing_gives_the_readable_skills_and_warns_of_the_others(tmp_path, caplog):
+    for name in ('push', 'reach', 'stack', 'lift'):
+        save_skill(tmp_path / name, make_skill(name)[1])
+    (tmp_path / 'stack' / 'skill.json').write_text('{}')
+    (tmp_path / 'lift').rename(tmp_path / 'lift2')
+    (tmp_path / 'not_a_skill').mkdir()
+    with caplog.at_level(logging.WARNING):
+        assert [skill.name for skill in list_skills(tmp_path)] == ['push', 'reach']
+    assert 'stack' in caplog.text
+    assert 'calls itself lift' in caplog.text
+    assert list_skills(tmp_path / 'nowhere') == []
