@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests do not see each other's nodes, and waiting has an end."""
+
+import pytest
+
+from maxent_ros.testing import RosFixture, isolated_domain, spin_until
+
+
+def test_two_tests_at_the_same_time_get_two_domains() -> None:
+    with isolated_domain() as first, isolated_domain() as second:
+        assert first != second
+
+
+def test_a_domain_is_free_again_afterwards() -> None:
+    with isolated_domain() as first:
+        pass
+    with isolated_domain() as second:
+        assert second == first
+
+
+def test_waiting_in_vain_says_for_what(ros: RosFixture) -> None:
+    with pytest.raises(TimeoutError, match='the moon to turn blue'):
+        spin_until(ros.executor, lambda: False, 0.05, 'the moon to turn blue')
