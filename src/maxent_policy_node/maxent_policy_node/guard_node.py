@@ -183,6 +183,7 @@ class GuardNode(LeanNode):
             states_refused=counters.states_refused,
             lateness_p50_us=self._lateness.p50_us,
             lateness_p99_us=self._lateness.p99_us,
+            lateness_p999_us=self._lateness.p99_9_us,
         )
         status.header.stamp = self.get_clock().now().to_msg()
         self._status.publish(status)
