@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains and evaluates against the simulation in this very process, without ROS.
+
+The same trainer, task, guard and physics as in the lock-step graph; only the messages are left
+out. For sweeps over seeds and settings, and for figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+import statistics
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from maxent_learner.progress import Row
+from maxent_learner.run import Run
+from maxent_learner.run_config import RunConfig
+from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.runner import PolicyRunner, configure_torch
+from maxent_rl.sac import DivergedError
+from maxent_rl.skill import Skill
+from maxent_robot import episode_seed
+from maxent_robot.episode_outputs import StepRecord, Vector32
+
+# 'module:id' makes Gymnasium import the module, which registers the environment.
+ENVIRONMENTS = {'sawyer': 'sim_bridge.env:maxent/SawyerReach-v0'}
+SESSION = 'in_process'
+
+
+def train_in_process(
+    config: RunConfig,
+    trainer_config: TrainerConfig,
+    progress: Callable[[Run, Row], None] = lambda run, row: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    report: Callable[[str], None] = print,
+) -> Run:
+    """Train until `max_steps` transitions, then save the skill; returns the run, closed.
+
+    A run that stops early saves a checkpoint; with `config.resume` it goes on exactly as if it
+    had not stopped. For that, it stops and saves between episodes only.
+
+    Args:
+        config: what is learned and where the results go.
+        trainer_config: how.
+        progress: called after each episode with the run and the row of progress.jsonl.
+        should_stop: asked after each episode.
+        report: is told what cannot be written.
+
+    Raises:
+        ValueError: unknown robot or task, or settings that these refuse.
+        maxent_learner.trainer.ResumeError: the checkpoint is of other settings.
+        maxent_rl.sac.DivergedError: learning diverges from the same state again and again.
+    """
+    configure_torch()
+    run = Run(config, trainer_config, report)
+    environment = make_environment(config.robot, config.task, config.options)
+    try:
+        while not run.trainer.finished and not should_stop():
+            for row in _train_episode(run, environment):
+                progress(run, row)
+            run.step_finished()
+        if run.trainer.finished:
+            run.save_skill()
+    finally:
+        environment.close()
+        run.close()
+    return run
+
+
+def evaluate(skill: Skill, episodes: int, seed: int) -> dict[str, Any]:
+    """Run a skill's mean action for some episodes and return how well it did.
+
+    Episode k starts as `episode_seed(seed, k)` says, as in the graph.
+
+    Returns:
+        skill, robot, task, episodes, seed, success_rate, mean_return, interventions (share of
+        steps in which the guard changed the command), and for each measure x of the task
+        mean_final_x, median_final_x and worst_final_x (m for the distance).
+
+    Raises:
+        ValueError: no episodes, or the skill does not fit the task as it is now.
+    """
+    if episodes < 1:
+        raise ValueError(f'episodes must be at least 1, got {episodes}')
+    configure_torch()
+    about = skill.metadata
+    environment = make_environment(about.robot, about.task, about.provenance['task_options'])
+    layout_hash = environment.unwrapped.task.layout.hash
+    if layout_hash != about.layout_hash:
+        raise ValueError(
+            f"skill '{about.name}' observes with layout {about.layout_hash}, task "
+            f"'{about.task}' now has {layout_hash}: train it anew"
+        )
+    policy = PolicyRunner(skill.policy(), seed, deterministic=True)
+    try:
+        results = [_evaluate_episode(environment, policy, seed, k) for k in range(episodes)]
+    finally:
+        environment.close()
+    return {
+        'skill': about.name,
+        'robot': about.robot,
+        'task': about.task,
+        'episodes': episodes,
+        'seed': seed,
+        **_summary(results),
+    }
+
+
+def make_environment(robot: str, task: str, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    """Return the simulation of a robot as a Gymnasium environment for a task.
+
+    Raises:
+        ValueError: unknown robot or task, or options that the task refuses.
+    """
+    if robot not in ENVIRONMENTS:
+        raise ValueError(f"no simulation of robot '{robot}'; known: {sorted(ENVIRONMENTS)}")
+    return gymnasium.make(ENVIRONMENTS[robot], disable_env_checker=True, task=task, **options)
+
+
+def _train_episode(run: Run, environment: gymnasium.Env[Any, Any]) -> Iterator[Row]:
+    """Act with the present policy and learn after each step; yields the row at the end."""
+    trainer = run.trainer
+    seed = episode_seed(trainer.config.seed, trainer.episodes.count)
+    # Seeded per episode, so that a resumed run need not know how much noise was drawn before.
+    policy = PolicyRunner(trainer.algorithm.policy, seed, deterministic=False)
+    for step in _rollout(environment, policy, seed, trainer.episodes.count, run.config.skill):
+        result = trainer.observe(step)
+        while trainer.updates_due() > 0:
+            _update(run)
+        if result is not None:
+            yield run.episode_finished(result)
+        if trainer.finished:
+            return
+
+
+def _update(run: Run) -> None:
+    try:
+        run.trainer.update()
+    except DivergedError as error:
+        if run.trainer.hopeless:
+            raise
+        run.report(f'learning diverged ({error}); rolled back to the last good state')
+
+
+def _rollout(
+    environment: gymnasium.Env[Any, Any],
+    policy: Callable[[Vector32], Vector32],
+    seed: int,
+    episode: int,
+    skill: str,
+) -> Iterator[StepRecord]:
+    """Yield the steps of one episode as the policy node would publish them."""
+    task, simulation = environment.unwrapped.task, environment.unwrapped.simulation
+    nothing = np.empty(0, np.float32)
+    observation, info = environment.reset(seed=seed)
+    action = applied = nothing
+    reward, terms, terminated, truncated, index = 0.0, {}, False, False, 0
+    while True:
+        yield StepRecord(
+            stamp_ns=simulation.time_ns,
+            session_id=SESSION,
+            episode=episode,
+            index=index,
+            skill=skill,
+            policy_version=0,
+            layout_hash=task.layout.hash,
+            observation=observation,
+            action=action,
+            applied_action=applied,
+            reward=reward,
+            reward_terms=terms,
+            measures=info['measures'],
+            terminated=terminated,
+            truncated=truncated,
+        )
+        if terminated or truncated:
+            return
+        action = policy(observation)
+        observation, reward, terminated, truncated, info = environment.step(action)
+        applied, terms = info['applied_action'], info['terms']
+        index += 1
+
+
+def _evaluate_episode(
+    environment: gymnasium.Env[Any, Any], policy: PolicyRunner, seed: int, episode: int
+) -> dict[str, Any]:
+    observation, _ = environment.reset(seed=episode_seed(seed, episode))
+    rewards, changed, ended = [], 0, False
+    while not ended:
+        observation, reward, terminated, truncated, info = environment.step(policy(observation))
+        rewards.append(float(reward))
+        changed += info['flags'] != 0
+        ended = terminated or truncated
+    return {
+        'success': info['success'],
+        'return': sum(rewards),
+        'measures': info['measures'],
+        'changed': changed,
+        'steps': len(rewards),
+    }
+
+
+def _summary(results: list[dict[str, Any]]) -> dict[str, float]:
+    summary = {
+        'success_rate': statistics.fmean(result['success'] for result in results),
+        'mean_return': statistics.fmean(result['return'] for result in results),
+        'interventions': sum(r['changed'] for r in results) / sum(r['steps'] for r in results),
+    }
+    for name in results[0]['measures']:
+        finals = [result['measures'][name] for result in results]
+        summary[f'mean_final_{name}'] = statistics.fmean(finals)
+        summary[f'median_final_{name}'] = statistics.median(finals)
+        summary[f'worst_final_{name}'] = max(finals)
+    return summary

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One training run on disk: a trainer with its folder, progress files, checkpoints and skill.
+
+Shared by the learner node and the in-process path. Whatever cannot be written is reported and
+does not stop the training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+import shutil
+import sys
+
+from maxent_learner.episode_log import EpisodeResult
+from maxent_learner.progress import Progress, Row
+from maxent_learner.run_config import RunConfig
+from maxent_learner.run_folder import RunFolder, new_run_id
+from maxent_learner.skill_export import (
+    commit,
+    make_skill,
+    provenance,
+    training_metrics,
+    versions,
+)
+from maxent_learner.trainer import Trainer
+from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.checkpoint import CheckpointError
+from maxent_rl.skill import Skill, SkillError, save_skill
+from maxent_rl.skill_metadata import check_name
+from maxent_robot.robots import get_robot
+from maxent_robot.tasks import make_task
+
+DRAW_EVERY = 10  # episodes
+SCALARS_EVERY = 100  # transitions
+
+
+class Run:
+    """A run that is new, or goes on from its newest checkpoint."""
+
+    def __init__(
+        self, config: RunConfig, trainer_config: TrainerConfig, report: Callable[[str], None]
+    ) -> None:
+        """Open the run's folder and makes the trainer.
+
+        Args:
+            config: what is learned, and where the results go.
+            trainer_config: how.
+            report: is told what cannot be written and what is done instead.
+
+        Raises:
+            ResumeError: the checkpoint to resume from is of other settings.
+            ValueError: unknown robot or task, or settings that these refuse.
+        """
+        self.config = config
+        self.report = report
+        check_name(config.skill)
+        self.spec = get_robot(config.robot)
+        self.task = make_task(self.spec, config.task, **config.options)
+        self.trainer = Trainer(config.robot, self.task, trainer_config)
+        self.folder = RunFolder(Path(config.run_folder))
+        self.resumed = config.resume and self._resume()
+        self.run_id = (self.folder.run_id if self.resumed else None) or new_run_id()
+        if not self.resumed:
+            self._start_anew()
+        self._attempt('config.json', self._describe)
+        title = f'{config.robot} {config.task}, {trainer_config.algorithm}, seed '
+        self.progress = Progress(
+            self.folder.path, f'{title}{trainer_config.seed}', self.trainer.steps, report
+        )
+        self._checkpoint_steps = self._scalar_steps = self.trainer.steps
+
+    def episode_finished(self, result: EpisodeResult) -> Row:
+        """Write a finished episode down; returns its row of progress.jsonl."""
+        trainer = self.trainer
+        row = {
+            'steps': trainer.steps,
+            'robot_minutes': trainer.robot_time_s / 60.0,
+            'episode': result.episode,
+            'length': result.steps,
+            'whole': result.whole,
+            'episode_return': result.episode_return,
+            'measure': next(iter(result.measures), ''),
+            'final_measure': result.final_measure,
+            'measures': result.measures,
+            'updates': trainer.updates,
+            'policy_version': trainer.version,
+            **trainer.metrics,
+        }
+        self.progress.episode(row)
+        if len(self.progress.rows) % DRAW_EVERY == 0:
+            self.progress.draw()
+        return row
+
+    def step_finished(self) -> None:
+        """Write scalars and a checkpoint where they are due."""
+        steps = self.trainer.steps
+        if steps - self._scalar_steps >= SCALARS_EVERY and self.trainer.metrics:
+            self._scalar_steps = steps
+            self.progress.scalars('training', self.trainer.metrics, steps)
+        if steps - self._checkpoint_steps >= self.trainer.config.checkpoint_every:
+            self.checkpoint()
+
+    def checkpoint(self) -> str:
+        """Save a checkpoint; returns '' or why that failed. The one before stays then."""
+        self._checkpoint_steps = self.trainer.steps
+        return self._attempt('checkpoint', lambda: self.trainer.save(self.folder.checkpoints))
+
+    def note_version(self, version: int) -> None:
+        """Remember a published version."""
+        self._attempt('last_version', lambda: self.folder.note_version(version))
+
+    def save_skill(self) -> str:
+        """Save the skill with its curve; returns '' or why that failed."""
+        created = datetime.now(UTC).isoformat(timespec='seconds')
+        origin = provenance(self.trainer, sys.argv, self.config.options)
+        skill = make_skill(
+            self.trainer,
+            self.spec,
+            self.config.skill,
+            training_metrics(self.trainer, self.progress.rows),
+            {**origin, 'run_id': self.run_id},
+            created,
+        )
+        self.progress.draw()
+        return self._attempt('skill', lambda: self._save_skill(skill))
+
+    @property
+    def skill_folder(self) -> Path:
+        """Where `save_skill` puts the skill."""
+        return Path(self.config.skills_folder) / self.config.skill
+
+    def close(self) -> str:
+        """Save a last checkpoint and closes the logs; returns '' or why the former failed."""
+        failure = self.checkpoint()
+        self.progress.close()
+        return failure
+
+    def _save_skill(self, skill: Skill) -> None:
+        save_skill(self.skill_folder, skill)
+        curve = self.folder.path / 'curve.png'
+        if curve.is_file():
+            shutil.copyfile(curve, self.skill_folder / 'curve.png')
+
+    def _resume(self) -> bool:
+        if not self.trainer.resume(self.folder.checkpoints):
+            self.report(f'nothing to resume in {self.folder.checkpoints}: starting anew')
+            return False
+        self.trainer.version = max(self.trainer.version, self.folder.last_version())
+        return True
+
+    def _start_anew(self) -> None:
+        try:
+            aside = self.folder.set_aside()
+        except OSError as error:
+            self.report(f'cannot set the earlier run in {self.folder.path} aside: {error}')
+            return
+        if aside is not None:
+            self.report(f'an earlier run was in {self.folder.path}: it is now in {aside}')
+
+    def _describe(self) -> None:
+        self.folder.describe(
+            self.run_id,
+            {
+                'run': dataclasses.asdict(self.config),
+                'trainer': dataclasses.asdict(self.trainer.config),
+                'command': sys.argv,
+                'commit': commit(),
+                'versions': versions(),
+            },
+        )
+
+    def _attempt(self, what: str, write: Callable[[], None]) -> str:
+        try:
+            write()
+        except (OSError, CheckpointError, SkillError) as error:
+            failure = f'cannot write {what} of the run in {self.folder.path}: {error}'
+            self.report(f'{failure}; training goes on. Free some space or give another folder.')
+            return failure
+        return ''

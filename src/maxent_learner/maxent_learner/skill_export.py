@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a skill out of what a trainer has learned, and says where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import importlib.metadata
+from pathlib import Path
+import platform
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from maxent_rl.skill import Skill, SkillMetadata
+
+if TYPE_CHECKING:
+    from maxent_learner.trainer import Trainer
+    from maxent_robot.robot_spec import RobotSpec
+
+_DISTRIBUTIONS = ('torch', 'numpy', 'mujoco', 'safetensors', 'ros-rclpy')
+
+
+def make_skill(
+    trainer: Trainer,
+    spec: RobotSpec,
+    name: str,
+    metrics: Mapping[str, Any],
+    origin: Mapping[str, Any],
+    created: str,
+) -> Skill:
+    """Return what the trainer has learned as a skill.
+
+    Args:
+        trainer: of a task of `spec`.
+        spec: the robot; its limits are written down as those trained under.
+        name: of the skill.
+        metrics: what it achieved.
+        origin: where it came from, see `provenance`.
+        created: ISO 8601.
+
+    Raises:
+        maxent_rl.skill.SkillError: a name that may not be, or weights that are not finite.
+    """
+    task, algorithm = trainer.task, trainer.algorithm
+    metadata = SkillMetadata(
+        name=name,
+        robot=spec.name,
+        task=task.name,
+        algorithm=trainer.config.algorithm,
+        temperature=algorithm.temperature,
+        discount=algorithm.config.discount,
+        layout=tuple({'name': part.name, 'size': part.size} for part in task.layout.fields),
+        layout_hash=task.layout.hash,
+        action_mode=task.mapping.mode.name.lower(),
+        action_joints=task.mapping.joint_names,
+        action_scale=tuple(task.mapping.scale.tolist()),
+        hidden=algorithm.config.hidden,
+        layer_norm=algorithm.config.layer_norm,
+        limits=limits(spec),
+        metrics=dict(metrics),
+        provenance=dict(origin),
+        created=created,
+    )
+    return Skill(metadata, algorithm.skill_tensors())
+
+
+def limits(spec: RobotSpec) -> dict[str, Any]:
+    """Return the limits of a robot by name, one number per joint, SI units."""
+    joint_limits = spec.limits
+    names = [item.name for item in dataclasses.fields(joint_limits)]
+    values = {name: getattr(joint_limits, name) for name in names if name != 'joint_names'}
+    return {name: value.tolist() for name, value in values.items()}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that shape a result."""
+    found = {'python': platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """Return the git commit of these sources, with '-dirty' if changed; None outside of git."""
+    here = Path(__file__).resolve().parent
+    command = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10.0, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def provenance(
+    trainer: Trainer, command: Sequence[str], task_options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how the skill came about: command, sources, versions, seed, amount of training."""
+    return {
+        'command': ' '.join(command),
+        'commit': commit(),
+        'versions': versions(),
+        'seed': trainer.config.seed,
+        'steps': trainer.steps,
+        'updates': trainer.updates,
+        'episodes': trainer.episodes.count,
+        'robot_minutes': trainer.robot_time_s / 60.0,
+        'updates_per_step': trainer.config.updates_per_step,
+        'algorithm_options': trainer.config.options,
+        'task_options': dict(task_options),
+    }
+
+
+def training_metrics(trainer: Trainer, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the newest update's metrics and the mean outcome of the last ten episodes."""
+    metrics = trainer.metrics
+    last = rows[-10:]
+    if last:
+        for name in ('episode_return', 'final_measure'):
+            metrics[f'mean_{name}'] = sum(row[name] for row in last) / len(last)
+    return metrics

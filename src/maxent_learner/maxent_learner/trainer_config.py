@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of a training run that hold on every path: over ROS and in one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from maxent_learner.options import parse_options
+
+
+def setting(default: Any, doc: str, minimum: float | None = None) -> Any:
+    """Return a dataclass field with the metadata that becomes the ROS parameter's description."""
+    metadata = {'doc': doc} if minimum is None else {'doc': doc, 'minimum': minimum}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """How much is learned from what. Raises ValueError naming the setting that cannot be."""
+
+    algorithm: str = setting('sac', 'learning algorithm')
+    algorithm_options: tuple[str, ...] = setting(
+        (), "settings of the algorithm as 'name=value', such as 'discount=0.99'"
+    )
+    max_steps: int = setting(12_000, 'transitions to learn from before the run is finished', 1)
+    updates_per_step: float = setting(2.0, 'gradient steps per transition', 0)
+    learning_starts: int = setting(500, 'transitions to collect before the first update', 1)
+    buffer_capacity: int = setting(1_000_000, 'observations kept, the oldest go first', 2)
+    publish_every: int = setting(10, 'transitions from one published policy to the next', 1)
+    checkpoint_every: int = setting(2_000, 'transitions from one checkpoint to the next', 1)
+    seed: int = setting(0, 'of networks, exploration and sampling', 0)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            minimum = each.metadata.get('minimum')
+            value = getattr(self, each.name)
+            if minimum is not None and not value >= minimum:
+                raise ValueError(f'{each.name} is {value!r}; it must be at least {minimum}')
+        parse_options(self.algorithm_options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The algorithm's settings as values."""
+        return parse_options(self.algorithm_options)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps of made-up episodes of the real task, and the `ros` fixture."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from maxent_robot.episode_outputs import StepRecord
+from maxent_robot.robots import get_robot
+from maxent_robot.tasks import make_task
+from maxent_robot.types import RobotState
+from maxent_ros.testing import ros
+
+__all__ = ['ros']
+
+PERIOD_NS = 50_000_000
+SMALL = ('hidden=[16, 16]', 'batch_size=8')  # networks that learn nothing but are quick
+
+
+class StepSource:
+    """Walks the arm at random and says what the policy node would publish."""
+
+    def __init__(self, seed=0, length=10):
+        self.spec = get_robot('sawyer')
+        self.task = make_task(self.spec, 'reach')
+        self.length = length
+        self._rng = np.random.default_rng(seed)
+        self._stamp_ns = 1_000_000_000
+        self._episode = -1
+
+    def episode(self, session='session', length=None):
+        """Return the steps of one more episode: index 0 and `length` transitions."""
+        length = self.length if length is None else length
+        self._episode += 1
+        position = self.task.reset(self._rng).positions
+        return [self._step(session, index, length, position) for index in range(length + 1)]
+
+    def steps(self, episodes):
+        """Return the steps of some episodes."""
+        return [step for _ in range(episodes) for step in self.episode()]
+
+    def _step(self, session, index, length, position):
+        velocity = self._rng.uniform(-0.1, 0.1, 7)
+        position += 0.05 * velocity
+        state = RobotState(self._stamp_ns, position.copy(), velocity)
+        self._stamp_ns += PERIOD_NS
+        action = self._rng.uniform(-1.0, 1.0, 7 if index else 0).astype(np.float32)
+        outcome = self.task.evaluate(state, action)
+        return StepRecord(
+            stamp_ns=state.stamp_ns,
+            session_id=session,
+            episode=self._episode,
+            index=index,
+            skill='sawyer_reach',
+            policy_version=1,
+            layout_hash=self.task.layout.hash,
+            observation=self.task.observe(state),
+            action=action,
+            applied_action=(0.5 * action).astype(np.float32),
+            reward=outcome.reward if index else 0.0,
+            reward_terms=outcome.terms if index else {},
+            measures=outcome.measures,
+            terminated=False,
+            truncated=index == length,
+        )
+
+
+@pytest.fixture
+def source():
+    return StepSource()
+
+
+@pytest.fixture
+def make_source():
+    return StepSource
+
+
+@pytest.fixture
+def change():
+    """Return a function that copies a step with other fields."""
+    return replace
+
+
+@pytest.fixture
+def small_options():
+    return SMALL
