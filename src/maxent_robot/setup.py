@@ -12,7 +12,7 @@ setup(
         ('share/maxent_robot', ['package.xml']),
     ],
     license='Apache-2.0',
-    description='What a robot is and may do: limits, tasks, safety filter. Knows no ROS, no torch.',
+    description='What a robot is and may do: limits, tasks, safety. Knows no ROS, no torch.',
     maintainer='maxent developers',
     maintainer_email='maintainers@maxent.invalid',
     entry_points={'console_scripts': []},

@@ -112,11 +112,11 @@ class Run:
         """Remember a published version."""
         self._attempt('last_version', lambda: self.folder.note_version(version))
 
-    def save_skill(self) -> str:
-        """Save the skill with its curve; returns '' or why that failed."""
+    def make_skill(self) -> Skill:
+        """Return what has been learned so far as a skill."""
         created = datetime.now(UTC).isoformat(timespec='seconds')
         origin = provenance(self.trainer, sys.argv, self.config.options)
-        skill = make_skill(
+        return make_skill(
             self.trainer,
             self.spec,
             self.config.skill,
@@ -124,6 +124,10 @@ class Run:
             {**origin, 'run_id': self.run_id},
             created,
         )
+
+    def save_skill(self) -> str:
+        """Save the skill with its curve; return '' or why that failed."""
+        skill = self.make_skill()
         self.progress.draw()
         return self._attempt('skill', lambda: self._save_skill(skill))
 

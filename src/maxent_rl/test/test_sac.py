@@ -71,7 +71,7 @@ def test_an_update_makes_adams_step_down_the_gradients_of_the_papers_equations()
             q1_target(batch.next_obs, next_action), q2_target(batch.next_obs, next_action)
         )
         value = next_q - temperature * next_log_prob
-        target = batch.reward + 0.99 * (1.0 - batch.terminated) * value
+        target = batch.reward + SMALL.discount * (1.0 - batch.terminated) * value
     action, log_prob = policy.sample(batch.obs, noise)
     q_min = torch.minimum(q1(batch.obs, action), q2(batch.obs, action))
     policy_gradients = torch.autograd.grad(

@@ -10,7 +10,7 @@ from maxent_rl.sac_config import SACConfig
 
 def test_the_defaults_are_those_of_the_paper_and_the_project():
     config = SACConfig()
-    assert (config.discount, config.learning_rate, config.batch_size) == (0.99, 3e-4, 256)
+    assert (config.discount, config.learning_rate, config.batch_size) == (0.98, 1e-3, 256)
     assert (config.target_smoothing, config.hidden) == (0.005, (256, 256))
     assert (config.target_entropy_per_dim, config.initial_temperature) == (-1.0, 0.05)
     assert config.layer_norm

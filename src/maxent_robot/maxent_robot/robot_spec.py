@@ -110,6 +110,7 @@ class RobotSpec:
     chain: SerialChain | None = None  # base frame to the tip
     box: WorkspaceBox | None = None  # the guard keeps the tip in here
     reach_box: WorkspaceBox | None = None  # all of it can be reached within the soft limits
+    goal_box: WorkspaceBox | None = None  # random reach goals are drawn from here
 
     @property
     def joint_names(self) -> tuple[str, ...]:

@@ -44,10 +44,10 @@ def test_success_is_within_five_centimetres():
     assert not task.success({'distance': float('nan')})
 
 
-def test_random_goals_fill_the_reach_box_and_change_between_episodes():
+def test_random_goals_fill_the_goal_box_and_change_between_episodes():
     task = make_task(SAWYER, 'reach_random')
     goals = np.array([task.reset(np.random.default_rng(k)).goal for k in range(200)])
-    lower, upper = SAWYER.reach_box.lower, SAWYER.reach_box.upper
+    lower, upper = SAWYER.goal_box.lower, SAWYER.goal_box.upper
     assert (goals >= lower).all()
     assert (goals <= upper).all()
     assert (goals.max(0) - goals.min(0) > 0.95 * (upper - lower)).all()

@@ -35,6 +35,11 @@ def test_every_point_of_the_reach_box_is_reached_within_the_soft_limits():
         assert solve(target, SAWYER.start) is not None, target
 
 
+def test_random_goals_lie_in_the_reach_box():
+    assert SAWYER.reach_box.contains(SAWYER.goal_box.lower)
+    assert SAWYER.reach_box.contains(SAWYER.goal_box.upper)
+
+
 def test_the_safety_box_holds_the_reach_box_with_room_for_the_wall_spring():
     assert (SAWYER.reach_box.lower - SAWYER.box.lower >= 0.06 - 1e-9).all()
     assert (SAWYER.box.upper - SAWYER.reach_box.upper >= 0.06 - 1e-9).all()

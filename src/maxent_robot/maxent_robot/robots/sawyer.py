@@ -58,4 +58,7 @@ SAWYER = RobotSpec(
     # floor lies 0.07 m above the simulated table (top at z = -0.03).
     box=WorkspaceBox(lower=np.array([0.3, -0.4, 0.04]), upper=np.array([0.85, 0.4, 0.7])),
     reach_box=REACH_BOX,
+    # As large as the goal box of multiworld's sawyer_torque_reach, and as far in front of the arm;
+    # 0.1 m higher, to keep off the floor of the safety box.
+    goal_box=WorkspaceBox(lower=np.array([0.5, -0.1, 0.12]), upper=np.array([0.7, 0.1, 0.3])),
 )

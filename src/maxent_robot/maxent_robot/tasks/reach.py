@@ -75,8 +75,10 @@ class ReachTask:
         Raises OptionError if the target lies outside the robot's reach box, ValueError if the
         robot has no chain or no reach box.
         """
-        if spec.chain is None or spec.reach_box is None:
-            raise ValueError(f"robot '{spec.name}' cannot reach: it has no chain or no reach box")
+        if spec.chain is None or spec.reach_box is None or spec.goal_box is None:
+            raise ValueError(
+                f"robot '{spec.name}' cannot reach: it lacks a chain or a box of goals"
+            )
         self.name = name
         self.config = config
         self.mapping = ActionMapping(CommandMode.TORQUE, spec.joint_names, spec.policy_effort)
@@ -84,6 +86,7 @@ class ReachTask:
         self._lower, self._upper = spec.soft_lower, spec.soft_upper
         self._chain: SerialChain = spec.chain
         self._box: WorkspaceBox = spec.reach_box
+        self._goal_box: WorkspaceBox = spec.goal_box
         self._fixed_goal, self._axes = _goal_and_axes(config, spec.reach_box)
         self._goal = self._box_centre() if self._fixed_goal is None else self._fixed_goal
         self.layout = self._make_layout(spec)
@@ -103,7 +106,7 @@ class ReachTask:
         noise = self.config.start_noise
         positions = self._start + rng.uniform(-noise, noise, self._start.shape)
         if self._fixed_goal is None:
-            self._goal = rng.uniform(self._box.lower, self._box.upper)
+            self._goal = rng.uniform(self._goal_box.lower, self._goal_box.upper)
         return Start(np.clip(positions, self._lower, self._upper), self.goal)
 
     def observe(self, state: RobotState) -> Vector32:
