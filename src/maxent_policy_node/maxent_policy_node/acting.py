@@ -100,8 +100,6 @@ class Acting:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._resets.close()
-        # A destroyed publisher repeats nothing: what a busy reader has missed would be lost.
-        self._steps.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
         for publisher in (self._actions, self._steps, self._goals):
             self._node.destroy_publisher(publisher)
 
@@ -189,6 +187,8 @@ class Acting:
                     self._on_end(reason, True)
                     return
         if outputs and self.actor.done:
+            # Its publisher goes now: what a busy reader has missed could not be repeated later.
+            self._steps.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
             self._on_end(f'{self.actor.completed} episodes are complete', False)
 
     def _emit(self, step: StepRecord) -> None:

@@ -59,7 +59,7 @@ def test_a_random_goal_is_observed_relative_to_the_tip():
     observation = task.observe(at(start.positions))
     assert observation.shape == (20,)
     expected = start.goal - SAWYER.chain.tip(start.positions)
-    np.testing.assert_allclose(0.2 * observation[17:], expected, atol=1e-6)
+    np.testing.assert_allclose(0.1 * observation[17:], expected, atol=1e-6)
     distance = task.evaluate(at(start.positions), STILL).measures['distance']
     assert distance == pytest.approx(np.linalg.norm(expected))
 

@@ -25,6 +25,7 @@ from maxent_robot.types import CommandMode, RobotState, Vector
 
 AXES = ('x', 'y', 'z')
 TIP_SCALE = 0.2  # m: half the reach box is one, so that what the networks see is O(1)
+TARGET_SCALE = 0.1  # m: half the goal box is one, and a centimetre is not lost beside it
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class ReachTask:
             Field('tip', 3, TIP_SCALE, tuple(self._box_centre())),
         ]
         if self._fixed_goal is None:
-            fields.append(Field('target', 3, TIP_SCALE))
+            fields.append(Field('target', 3, TARGET_SCALE))
         return ObservationLayout(tuple(fields))
 
 

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target sets up what it needs first; see CONTRIBUTING.md.
+
+SHELL := /bin/bash
+ROBOT ?= sawyer
+TASK ?= reach
+ARGS ?=
+ROW ?=
+IN_ENVIRONMENT := . ./setup.bash &&
+BENCHMARKS = $(shell grep -ls __main__ benchmarks/$(ROW)*.py)
+
+.PHONY: setup train test lint type bench clean
+
+setup: ## .venv with the dependencies, install/ with every package
+	@scripts/setup.bash
+
+train: setup ## learn TASK with ROBOT through the ROS graph
+	@$(IN_ENVIRONMENT) maxent train --robot $(ROBOT) --task $(TASK) $(ARGS)
+
+test: setup ## every test; the reasons of skips and the totals come last. ARGS='src/maxent_rl -k name'
+	@$(IN_ENVIRONMENT) python -m pytest -rs $(ARGS)
+
+lint: setup ## formatting and style
+	@$(IN_ENVIRONMENT) ruff format --check . && ruff check .
+
+type: setup ## types of the packages that know no ROS
+	@$(IN_ENVIRONMENT) mypy
+
+bench: setup ## every benchmark, or those whose file name begins with ROW. ROW=fuzz ARGS='--seed 1'
+	@$(IN_ENVIRONMENT) for script in $(BENCHMARKS); do \
+	  echo "== $$script" && python "$$script" $(ARGS) || exit 1; done
+
+clean: ## remove everything that setup made
+	rm -rf .venv build install log .setup.lock

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`maxent train`: learns a skill, shows how it goes, and says how good the skill is.
+
+Ctrl-C stops cleanly; `maxent train --name NAME --resume` goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import json
+import sys
+
+from maxent_bringup.cli import CommandError
+from maxent_bringup.commands.arguments import add_settings, given_settings
+from maxent_bringup.commands.systems import SkillChoice, system_config
+from maxent_bringup.system import SystemConfig
+
+TEST_EPISODES = 20
+TEST_SEED = 1000  # added to the seed of training, so that test episodes are new ones
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train until the steps are spent (0), Ctrl-C (0), or something fails (1)."""
+    parser = argparse.ArgumentParser(prog='maxent train', description=__doc__)
+    parser.add_argument(
+        '--in-process',
+        action='store_true',
+        help='without ROS: learner and simulation in this process',
+    )
+    add_settings(parser, 'train')
+    chosen = parser.parse_args(arguments)
+    config = _config(given_settings(chosen, 'train'))
+    if chosen.in_process and config.mode == 'hardware':
+        raise CommandError('--in-process knows the simulation only: leave out --mode hardware')
+
+    from maxent_bringup.monitor import SystemRunsError
+    from maxent_bringup.supervise import SupervisionError
+    from maxent_bringup.training import TrainingError, train_in_process, train_over_ros
+
+    try:
+        is_finished = (train_in_process if chosen.in_process else train_over_ros)(config)
+    except (TrainingError, SupervisionError, SystemRunsError) as error:
+        print(f'maxent train: {error}', file=sys.stderr)
+        return 1
+    if not is_finished:
+        in_process = ' --in-process' if chosen.in_process else ''
+        print(f'Stopped. Go on with: {_resume_command(config)}{in_process}')
+        return 0
+    print(_summary(config))
+    return 0
+
+
+def _config(texts: dict[str, str]) -> SystemConfig:
+    """Return the configuration; what a resumed run was started with is its default."""
+    config = system_config('train', texts)
+    path = config.run_folder / 'config.json'
+    if not config.resume:
+        return config
+    if not path.is_file():
+        raise CommandError(f"there is no run '{config.name}' to resume in {config.runs}")
+    content = json.loads(path.read_text(encoding='utf-8'))
+    run, trainer = content['run'], content['trainer']
+    former = {
+        **{name: str(run[name]) for name in ('robot', 'task', 'skill')},
+        **{name: str(trainer[name]) for name in ('seed', 'max_steps', 'updates_per_step')},
+        'task_options': ' '.join(run['task_options']),
+    }
+    return system_config('train', {**former, **texts})
+
+
+def _resume_command(config: SystemConfig) -> str:
+    command = f'maxent train --name {config.name} --resume'
+    for name in ('runs', 'skills'):
+        folder = getattr(config, name)
+        command += '' if folder.parent == folder.cwd() else f' --{name} {folder}'
+    return command + (' --mode hardware' if config.mode == 'hardware' else '')
+
+
+def _summary(config: SystemConfig) -> str:
+    """Return the sentence that says how good the new skill is, and where it lies."""
+    folder = config.skills / config.skill
+    places = f'skill: {folder}, learning curve: {config.run_folder / "curve.png"}'
+    if config.mode == 'hardware':
+        return f'{config.skill} is learned; try it with `maxent run {config.skill}`; {places}.'
+
+    learned = SkillChoice(folder, config.robot, config.task, config.task_options)
+    evaluation = learned.evaluate(TEST_EPISODES, config.seed + TEST_SEED)
+    robot_minutes = learned.load().metadata.provenance['robot_minutes']
+    return f'After {robot_minutes:.1f} minutes of robot time {evaluation.sentence()}; {places}.'

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which nodes make up which system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from maxent_bringup.system import NodeSpec, SystemConfig, SystemConfigError, describe
+
+
+def by_name(config: SystemConfig) -> dict[str, NodeSpec]:
+    return {spec.name: spec for spec in describe(config)}
+
+
+def test_training_in_simulation_is_bridge_guard_policy_and_learner() -> None:
+    assert list(by_name(SystemConfig())) == ['sim_bridge', 'guard', 'policy', 'learner']
+
+
+def test_running_a_skill_needs_no_learner() -> None:
+    assert list(by_name(SystemConfig(purpose='run'))) == ['sim_bridge', 'guard', 'policy']
+
+
+def test_recording_adds_the_recorder() -> None:
+    assert 'recorder' in by_name(SystemConfig(record=True))
+
+
+@pytest.mark.parametrize('purpose', ['train', 'run'])
+def test_hardware_has_no_simulator_and_nothing_that_belongs_to_it(purpose: str) -> None:
+    nodes = by_name(SystemConfig(purpose=purpose, mode='hardware', record=True))
+    assert 'sim_bridge' not in nodes
+    assert nodes['policy'].parameters['reset'] == 'motion'
+    for spec in nodes.values():
+        assert 'use_sim_time' not in spec.parameters
+        assert spec.parameters.get('pacing', 'realtime') == 'realtime'
+        assert not spec.remappings
+
+
+def test_simulated_training_is_in_lockstep_and_running_in_real_time() -> None:
+    assert SystemConfig(purpose='train').actual_pacing == 'lockstep'
+    assert SystemConfig(purpose='run').actual_pacing == 'realtime'
+    assert SystemConfig(purpose='run', pacing='lockstep').actual_pacing == 'lockstep'
+
+
+def test_nodes_follow_the_clock_of_a_simulation_that_runs_by_itself() -> None:
+    nodes = by_name(SystemConfig(purpose='run', pacing='realtime'))
+    assert {name for name, s in nodes.items() if 'use_sim_time' in s.parameters} == {
+        'guard',
+        'policy',
+    }
+
+
+def test_all_nodes_agree_about_pace_robot_and_seed() -> None:
+    for config in (SystemConfig(seed=7), SystemConfig(purpose='run', seed=7)):
+        for name in ('pacing', 'robot', 'task', 'seed'):
+            values = {s.parameters[name] for s in describe(config) if name in s.parameters}
+            assert len(values) == 1, name
+
+
+def test_policy_and_learner_get_the_same_task_options() -> None:
+    options = ('axis=z', 'value=0.3', 'episode_steps=50')
+    nodes = by_name(SystemConfig(task='reach_plane', task_options=options))
+    policy, learner = nodes['policy'].parameters, nodes['learner'].parameters
+    assert (policy['task.axis'], policy['task.value']) == ('z', 0.3)
+    assert policy['task.episode_steps'] == 50
+    assert learner['task_options'] == list(options)
+
+
+def test_whole_numbers_become_floats_where_the_task_has_floats() -> None:
+    options = ('target=[0.6,0,0.2]', 'tolerance=1')
+    parameters = by_name(SystemConfig(task_options=options))['policy'].parameters
+    assert [type(each) for each in parameters['task.target']] == [float, float, float]
+    assert isinstance(parameters['task.tolerance'], float)
+
+
+def test_two_robots_have_different_node_names_and_clocks() -> None:
+    specs = [*describe(SystemConfig(namespace='left')), *describe(SystemConfig(namespace='right'))]
+    assert len({spec.full_name for spec in specs}) == len(specs)
+    assert {spec.remappings for spec in specs} == {
+        (('/clock', '/left/clock'),),
+        (('/clock', '/right/clock'),),
+    }
+
+
+@pytest.mark.parametrize(
+    ('settings', 'named'),
+    [
+        ({'robot': 'r2d2'}, 'sawyer'),
+        ({'task': 'dance'}, 'reach_random'),
+        ({'mode': 'dream'}, 'hardware'),
+        ({'pacing': 'leisurely'}, 'lockstep'),
+        ({'seed': -1}, 'seed'),
+        ({'max_steps': 0}, 'max_steps'),
+        ({'task': 'reach_plane', 'task_options': ('axis=w',)}, 'x, y or z'),
+        ({'task_options': ('colour=red',)}, 'target'),
+        ({'task_options': ('red',)}, 'name=value'),
+        ({'skill': '../../etc'}, 'skill'),
+        ({'namespace': 'a b'}, 'namespace'),
+        ({'real_time_factor': float('nan')}, 'real_time_factor'),
+        ({'mode': 'hardware', 'pacing': 'lockstep'}, 'pacing'),
+        ({'mode': 'hardware', 'real_time_factor': 2.0}, 'real_time_factor'),
+    ],
+)
+def test_what_cannot_be_is_refused_naming_setting_or_choices(
+    settings: dict[str, object], named: str
+) -> None:
+    with pytest.raises(SystemConfigError, match=named):
+        SystemConfig(**settings)
+
+
+def test_run_folder_is_named_after_the_skill_unless_it_has_a_name() -> None:
+    assert SystemConfig().run_folder == Path('runs/sawyer_reach')
+    assert SystemConfig(skill='mine').run_folder == Path('runs/mine')
+    assert SystemConfig(skill='mine', name='second').run_folder == Path('runs/second')
