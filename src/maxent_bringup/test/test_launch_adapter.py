@@ -20,11 +20,10 @@ from maxent_bringup.supervise import command_line, find_executable, parameter_fi
 from maxent_bringup.system import NodeSpec, describe
 
 pytest.importorskip('launch_ros', reason='launch_ros comes with a ROS 2 installation only')
+from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
-
-from launch import LaunchContext, LaunchDescription
 
 CASES = [
     ('train', {}),

@@ -14,9 +14,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument('--skills', type=Path, default=Path('skills'), help='default: skills')
     chosen = parser.parse_args(arguments)
 
-    from maxent_rl.skill import list_skills
     from rich.console import Console
     from rich.table import Table
+
+    from maxent_rl.skill import list_skills
 
     found = list_skills(chosen.skills)
     if not found:
