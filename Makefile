@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 ROBOT ?= sawyer
 TASK ?= reach
+SKILL ?= my_$(TASK)
 ARGS ?=
 ROW ?=
 IN_ENVIRONMENT := . ./setup.bash &&
@@ -14,8 +15,8 @@ BENCHMARKS = $(shell grep -ls __main__ benchmarks/$(ROW)*.py)
 setup: ## .venv with the dependencies, install/ with every package
 	@scripts/setup.bash
 
-train: setup ## learn TASK with ROBOT through the ROS graph
-	@$(IN_ENVIRONMENT) maxent train --robot $(ROBOT) --task $(TASK) $(ARGS)
+train: setup ## learn TASK with ROBOT through the ROS graph, as skills/SKILL
+	@$(IN_ENVIRONMENT) maxent train --robot $(ROBOT) --task $(TASK) --skill $(SKILL) $(ARGS)
 
 test: setup ## every test; the reasons of skips and the totals come last. ARGS='src/maxent_rl -k name'
 	@$(IN_ENVIRONMENT) python -m pytest -rs $(ARGS)

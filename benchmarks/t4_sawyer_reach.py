@@ -52,7 +52,7 @@ def learn(target: str, seed: int, steps: int) -> dict[str, Any]:
     def try_out(run: Run, row: Row) -> None:
         if row['steps'] % TRY_EVERY:
             return
-        figures = evaluate(run.make_skill(), TRY_EPISODES, TRY_SEED)
+        figures = evaluate(run.make_skill(), TRY_EPISODES, TRY_SEED).as_dict()
         with tries.open('a') as file:
             file.write(json.dumps([row['steps'], figures['mean_final_distance']]) + '\n')
         print(f'{target} {seed}: {row["steps"]} steps, {figures["mean_final_distance"]:.4f} m',
@@ -70,7 +70,7 @@ def learn(target: str, seed: int, steps: int) -> dict[str, Any]:
         TrainerConfig(seed=seed, max_steps=steps),
         try_out,
     )
-    end = evaluate(load_skill(run.skill_folder), END_EPISODES, END_SEED)
+    end = evaluate(load_skill(run.skill_folder), END_EPISODES, END_SEED).as_dict()
     # A resumed run repeats the tries since its checkpoint, with the same outcome.
     curve = sorted({tuple(json.loads(line)) for line in tries.read_text().splitlines()})
     reached = [at for at, distance in curve if distance <= CLOSE]

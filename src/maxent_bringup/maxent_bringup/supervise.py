@@ -25,7 +25,7 @@ from maxent_bringup.log_follower import LogFollower
 from maxent_bringup.system import NodeSpec
 
 TAIL_LINES = 15
-GRACE_S = 5.0  # between SIGINT, SIGTERM and SIGKILL
+GRACE_S = 10.0  # between SIGINT, SIGTERM and SIGKILL
 
 
 class SupervisionError(RuntimeError):

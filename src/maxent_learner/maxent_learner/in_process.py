@@ -8,12 +8,13 @@ out. For sweeps over seeds and settings, and for figures.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-import statistics
 from typing import Any
 
 import gymnasium
 import numpy as np
 
+from maxent_learner.episode_log import EpisodeLog, EpisodeResult
+from maxent_learner.evaluation import Evaluation, judge
 from maxent_learner.progress import Row
 from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
@@ -69,43 +70,45 @@ def train_in_process(
     return run
 
 
-def evaluate(skill: Skill, episodes: int, seed: int) -> dict[str, Any]:
-    """Run a skill's mean action for some episodes and return how well it did.
-
-    Episode k starts as `episode_seed(seed, k)` says, as in the graph.
-
-    Returns:
-        skill, robot, task, episodes, seed, success_rate, mean_return, interventions (share of
-        steps in which the guard changed the command), and for each measure x of the task
-        mean_final_x, median_final_x and worst_final_x (m for the distance).
+def evaluate(skill: Skill, episodes: int, seed: int) -> Evaluation:
+    """Run a skill's mean action on its own task for some episodes and judge how well it did.
 
     Raises:
         ValueError: no episodes, or the skill does not fit the task as it is now.
     """
-    if episodes < 1:
-        raise ValueError(f'episodes must be at least 1, got {episodes}')
-    configure_torch()
     about = skill.metadata
     environment = make_environment(about.robot, about.task, about.provenance['task_options'])
-    layout_hash = environment.unwrapped.task.layout.hash
+    try:
+        results = run_episodes(skill, environment, episodes, seed)
+        task = environment.unwrapped.task
+    finally:
+        environment.close()
+    return judge(about.name, about.robot, task, seed, 'in_process', results)
+
+
+def run_episodes(
+    skill: Skill, environment: gymnasium.Env[Any, Any], episodes: int, seed: int
+) -> list[EpisodeResult]:
+    """Run episodes with a skill's mean action; episode k starts as `episode_seed(seed, k)` says.
+
+    Raises:
+        ValueError: the skill observes with another layout than the environment's task.
+    """
+    about, layout_hash = skill.metadata, environment.unwrapped.task.layout.hash
     if layout_hash != about.layout_hash:
         raise ValueError(
             f"skill '{about.name}' observes with layout {about.layout_hash}, task "
-            f"'{about.task}' now has {layout_hash}: train it anew"
+            f"'{environment.unwrapped.task.name}' now has {layout_hash}: train it anew"
         )
+    configure_torch()
     policy = PolicyRunner(skill.policy(), seed, deterministic=True)
-    try:
-        results = [_evaluate_episode(environment, policy, seed, k) for k in range(episodes)]
-    finally:
-        environment.close()
-    return {
-        'skill': about.name,
-        'robot': about.robot,
-        'task': about.task,
-        'episodes': episodes,
-        'seed': seed,
-        **_summary(results),
-    }
+    log, results = EpisodeLog(), []
+    for episode in range(episodes):
+        start = episode_seed(seed, episode)
+        for step in _rollout(environment, policy, start, episode, about.name):
+            result = log.add(step, transition=step.index > 0)
+        results.append(result)
+    return results
 
 
 def make_environment(robot: str, task: str, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:
@@ -181,36 +184,3 @@ def _rollout(
         observation, reward, terminated, truncated, info = environment.step(action)
         applied, terms = info['applied_action'], info['terms']
         index += 1
-
-
-def _evaluate_episode(
-    environment: gymnasium.Env[Any, Any], policy: PolicyRunner, seed: int, episode: int
-) -> dict[str, Any]:
-    observation, _ = environment.reset(seed=episode_seed(seed, episode))
-    rewards, changed, ended = [], 0, False
-    while not ended:
-        observation, reward, terminated, truncated, info = environment.step(policy(observation))
-        rewards.append(float(reward))
-        changed += info['flags'] != 0
-        ended = terminated or truncated
-    return {
-        'success': info['success'],
-        'return': sum(rewards),
-        'measures': info['measures'],
-        'changed': changed,
-        'steps': len(rewards),
-    }
-
-
-def _summary(results: list[dict[str, Any]]) -> dict[str, float]:
-    summary = {
-        'success_rate': statistics.fmean(result['success'] for result in results),
-        'mean_return': statistics.fmean(result['return'] for result in results),
-        'interventions': sum(r['changed'] for r in results) / sum(r['steps'] for r in results),
-    }
-    for name in results[0]['measures']:
-        finals = [result['measures'][name] for result in results]
-        summary[f'mean_final_{name}'] = statistics.fmean(finals)
-        summary[f'median_final_{name}'] = statistics.median(finals)
-        summary[f'worst_final_{name}'] = max(finals)
-    return summary

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 import signal
 import threading
+import time
 import traceback
 from types import FrameType
 from typing import TypeVar
@@ -21,6 +22,9 @@ from maxent_ros.parameters import ParameterError
 
 AnyNode = TypeVar('AnyNode', bound=Node)
 
+# Ctrl-C under a launcher comes twice: from the terminal and, at once, from the launcher.
+REPEATED_S = 1.0
+
 
 def run_node(
     make_node: Callable[[], AnyNode],
@@ -31,7 +35,8 @@ def run_node(
 
     Callbacks run in one background thread, so that signals reach Python's main thread at once.
     On a signal the node may still publish: the context is shut down only after `close()`, which
-    is called if the node has it. A second signal ends the process the hard way.
+    is called if the node has it. The same signal again, more than a second later, ends the process
+    the hard way.
 
     Args:
         make_node: Makes the node, after rclpy has been initialised.
@@ -98,9 +103,14 @@ def _spin_beside(
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
+    first_s: dict[int, float] = {}
+
     def handle(number: int, _frame: FrameType | None) -> None:
         stop.set()
-        signal.signal(number, signal.SIG_DFL)
+        now_s = time.monotonic()
+        if now_s - first_s.setdefault(number, now_s) > REPEATED_S:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)

@@ -57,6 +57,16 @@ def test_a_signal_ends_with_code_0_and_the_node_may_still_publish(
     assert (process.returncode, out) == (0, 'closed True\n'), err
 
 
+def test_a_signal_that_comes_twice_at_once_still_ends_with_code_0(ros: RosFixture) -> None:
+    process = _start(ros, 'sys.exit(run_node(Probe))')
+    assert process.stdout is not None
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, 'closed True\n'), err
+
+
 def test_an_exception_in_a_callback_is_logged_and_ends_with_code_1(ros: RosFixture) -> None:
     process = _start(ros, 'sys.exit(run_node(lambda: Probe(fail=True)))')
     _, err = process.communicate(timeout=10)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from maxent_bringup.commands.systems import SkillChoice, add_skill_arguments, chosen_skill
 
 if TYPE_CHECKING:
-    from maxent_bringup.evaluation import Evaluation
+    from maxent_learner.evaluation import Evaluation
 
 
 def main(arguments: Sequence[str]) -> int:

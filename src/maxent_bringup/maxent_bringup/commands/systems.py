@@ -18,8 +18,8 @@ from maxent_robot.robots import get_robot
 from maxent_robot.tasks import make_task
 
 if TYPE_CHECKING:
-    from maxent_bringup.evaluation import Evaluation
     from maxent_learner.episode_log import EpisodeResult
+    from maxent_learner.evaluation import Evaluation
     from maxent_rl.skill import Skill
     from maxent_robot.tasks import Task
 
@@ -70,20 +70,19 @@ class SkillChoice:
 
     def evaluate(self, episodes: int, seed: int) -> Evaluation:
         """Evaluate the skill in this process."""
-        from maxent_bringup.in_process_evaluation import evaluate_in_process
-        from maxent_learner.in_process import make_environment
+        from maxent_learner.in_process import make_environment, run_episodes
 
         options = parse_options(self.task_options)
         environment = make_environment(self.robot, self.task, options)
         try:
-            results = evaluate_in_process(self.load(), environment, episodes, seed)
+            results = run_episodes(self.load(), environment, episodes, seed)
         finally:
             environment.close()
         return self.judge(seed, 'in_process', results)
 
     def judge(self, seed: int, path: str, results: Sequence[EpisodeResult]) -> Evaluation:
         """Return the evaluation of finished episodes."""
-        from maxent_bringup.evaluation import judge
+        from maxent_learner.evaluation import judge
 
         return judge(self.name, self.robot, self.make_task(), seed, path, results)
 

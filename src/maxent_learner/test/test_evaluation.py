@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from maxent_bringup.evaluation import judge
 from maxent_learner.episode_log import EpisodeResult
+from maxent_learner.evaluation import judge
 from maxent_robot.robots import get_robot
 from maxent_robot.tasks import make_task
 
