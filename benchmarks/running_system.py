@@ -62,7 +62,20 @@ def wait(
     while not until():
         if time.monotonic() > deadline:
             raise TimeoutError(f'not within {timeout_s} s: {what}')
-        monitor.spin(0.002)
+        monitor.spin(0.01)
+        system.check()
+
+
+def watch(
+    system: Supervisor, monitor: Monitor, until: Callable[[], bool], timeout_s: float, what: str
+) -> None:
+    """Like `wait`, but look only now and then, so that the watched system is not slowed down."""
+    deadline = time.monotonic() + timeout_s
+    while not until():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'not within {timeout_s} s: {what}')
+        time.sleep(0.2)
+        monitor.poll()
         system.check()
 
 

@@ -219,7 +219,7 @@ def _learner(config: SystemConfig) -> NodeSpec:
         'run_folder': str(config.run_folder),
         'skills_folder': str(config.skills),
         'max_steps': config.max_steps,
-        'updates_per_step': config.updates_per_step,
+        'updates_per_step': float(config.updates_per_step),
         'resume': config.resume,
     }
     return _spec(config, 'maxent_learner', 'learner_node', 'learner', parameters)

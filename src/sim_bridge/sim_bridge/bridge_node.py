@@ -34,6 +34,7 @@ from sim_bridge.state_publishers import BASE_FRAME, LIMB, StatePublishers
 from sim_bridge.trajectory_action import TrajectoryAction
 
 REPEAT_S = 0.05  # wall time after which an unanswered state is published again
+SOONEST_ANSWER_S = 200e-6  # a round trip through the guard takes twice that on an idle machine
 MOST_LATE_S = 0.1  # real time lost beyond this is not caught up
 NEUTRAL_NOISE = 0.05  # rad, around the neutral pose when no pose is given
 COMMAND_FIELDS = {
@@ -107,6 +108,7 @@ class BridgeNode(Node):
             stamp_ns = self._simulation.time_ns
             self._robot_states.publish(every_state=True)
         began = repeated = time.monotonic()
+        time.sleep(SOONEST_ANSWER_S)  # looking earlier would only take the guard's processor
         while not stop.is_set():
             with self._lock:
                 message = self._commands.take()
@@ -125,7 +127,7 @@ class BridgeNode(Node):
                     if self._simulation.time_ns == stamp_ns:
                         self._robot_states.republish()
             # short sleeps while an answer is likely, longer ones while somebody thinks
-            time.sleep(20e-6 if now - began < 0.005 else 500e-6)
+            time.sleep(50e-6 if now - began < 0.005 else 500e-6)
 
     def _realtime_period(self, stop: threading.Event, period_s: float) -> None:
         """Wait for the next tick on the monotonic clock, obey the newest command, advance."""

@@ -94,7 +94,8 @@ class StatePublishers:
         message.effort = to_doubles(self._simulation.efforts())
         if joint_states:
             self._joint_states.publish(message)
-        self._clock.publish(Clock(clock=stamp))
+        if self._clock.get_subscription_count() > 0:  # nobody listens in lock-step
+            self._clock.publish(Clock(clock=stamp))
         if not rest:
             return
         header = Header(stamp=stamp, frame_id=BASE_FRAME)
