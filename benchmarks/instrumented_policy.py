@@ -27,7 +27,7 @@ class InstrumentedPolicy(PolicyNode):
             'wall_s': time.time(),
             'since_activation_s': time.monotonic() - self._activated_s,
         }
-        print('SWAP ' + json.dumps(swap), flush=True)
+        print('NOTE ' + json.dumps(swap), flush=True)
 
 
 if __name__ == '__main__':

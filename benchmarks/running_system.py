@@ -17,20 +17,27 @@ from maxent_bringup.supervise import Supervisor, find_executable
 from maxent_bringup.system import NodeSpec, SystemConfig, describe
 from maxent_ros.testing import isolated_domain
 
-INSTRUMENTED_POLICY = Path(__file__).with_name('instrumented_policy.py')
-
 
 @contextlib.contextmanager
 def running(
     config: SystemConfig,
     *,
     start: bool = True,
-    instrumented: bool = False,
+    instrumented: str = '',
     parameters: dict[str, dict[str, Any]] | None = None,
     only: Sequence[str] | None = None,
     **listeners: Callable[[Any], None],
 ) -> Iterator[tuple[Supervisor, Monitor]]:
-    """Run the nodes of a system, with more parameters for some, and a monitor beside them."""
+    """Run the nodes of a system with a monitor beside them.
+
+    Args:
+        config: Of the system.
+        start: Whether to start all nodes at once.
+        instrumented: Node that runs as instrumented_<name>.py of this folder.
+        parameters: More parameters for some nodes.
+        only: Nodes to have, all if None.
+        **listeners: Passed to the monitor.
+    """
     extra = parameters or {}
     specs = [
         dataclasses.replace(spec, parameters={**spec.parameters, **extra.get(spec.name, {})})
@@ -39,8 +46,9 @@ def running(
     ]
 
     def find(spec: NodeSpec) -> Path:
-        is_policy = instrumented and spec.name == 'policy'
-        return INSTRUMENTED_POLICY if is_policy else find_executable(spec)
+        if spec.name == instrumented:
+            return Path(__file__).with_name(f'instrumented_{spec.name}.py')
+        return find_executable(spec)
 
     with isolated_domain() as domain:
         os.environ['ROS_DOMAIN_ID'] = str(domain)
@@ -49,6 +57,8 @@ def running(
             Monitor(config.namespace, **listeners) as monitor,
             Supervisor(specs, config.run_folder, find) as system,
         ):
+            for log in system.logs.values():
+                log.unlink(missing_ok=True)  # of an earlier measurement
             if start:
                 system.start()
             yield system, monitor
@@ -79,9 +89,9 @@ def watch(
         system.check()
 
 
-def swaps(log: Path) -> list[dict[str, float]]:
-    """Return what the instrumented policy wrote so far."""
+def notes(log: Path) -> list[dict[str, float]]:
+    """Return what an instrumented node wrote so far."""
     if not log.exists():
         return []
     lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
-    return [json.loads(line[5:]) for line in lines if line.startswith('SWAP ')]
+    return [json.loads(line[5:]) for line in lines if line.startswith('NOTE ')]

@@ -9,7 +9,7 @@ from typing import Any
 
 from maxent_msgs.msg import PolicyChunk, SafetyStatus
 import numpy as np
-from running_system import running, swaps, wait, watch
+from running_system import notes, running, wait, watch
 
 from maxent_bringup.monitor import Monitor
 from maxent_bringup.system import SystemConfig
@@ -38,7 +38,7 @@ def realtime_lateness_and_swaps() -> dict[str, Any]:
     config = SystemConfig(purpose='train', pacing='realtime', name='s1_realtime', **FOLDERS)
     published: dict[int, float] = {}
     parameters = {'learner': {'use_sim_time': False, 'learning_starts': 60}}
-    with running(config, instrumented=True, parameters=parameters) as (system, monitor):
+    with running(config, instrumented='policy', parameters=parameters) as (system, monitor):
 
         def note(chunk: PolicyChunk) -> None:
             stamp = chunk.header.stamp
@@ -58,7 +58,7 @@ def realtime_lateness_and_swaps() -> dict[str, Any]:
                 (status.lateness_p50_us, status.lateness_p99_us, status.lateness_p999_us)
             )
         last = _safety(monitor)
-        rows = swaps(system.logs['policy'])
+        rows = notes(system.logs['policy'])
     latencies = [
         1e3 * (row['wall_s'] - published[int(row['version'])])
         for row in rows

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import numpy as np
-from running_system import running, swaps, wait
+from running_system import notes, running, wait
 
 from maxent_bringup.system import SystemConfig
 
@@ -25,17 +25,17 @@ def late_joiners() -> dict[str, Any]:
         skills=Path('runs/s1/skills'),
     )
     times = []
-    with running(config, start=False, instrumented=True) as (system, monitor):
+    with running(config, start=False, instrumented='policy') as (system, monitor):
         system.start(['guard', 'learner'])
         wait(system, monitor, lambda: monitor.learner is not None, 60.0, 'the learner')
         log = system.logs['policy']
         for joiner in range(JOINERS):
             system.start(['policy'])
             deadline = time.monotonic() + 30.0
-            while len(swaps(log)) <= joiner and time.monotonic() < deadline:
+            while len(notes(log)) <= joiner and time.monotonic() < deadline:
                 monitor.spin(0.05)
                 system.check()
-            rows = swaps(log)
+            rows = notes(log)
             times.append(rows[-1]['since_activation_s'] if len(rows) > joiner else np.inf)
             system.stop(['policy'])
     served = sum(t <= IN_TIME_S for t in times)

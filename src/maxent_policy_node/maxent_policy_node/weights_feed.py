@@ -19,8 +19,10 @@ from maxent_rl.acceptance import PolicySpec
 from maxent_ros import qos, topics
 from maxent_ros.weights_transport import ChunkAssembler, ChunkError
 
-CHECK_S = 0.25  # how often missing chunks are looked for
-ANSWER_S = 1.0  # a pull without answer for so long is asked again
+CHECK_S = 0.1  # how often missing chunks are looked for
+# A pull without an answer is asked again, first soon, for the answer to a client that has just
+# been discovered can be lost, then less and less often, for a slow learner must get time.
+FIRST_ANSWER_S, LAST_ANSWER_S = 0.2, 2.0
 
 
 class WeightsFeed:
@@ -43,6 +45,7 @@ class WeightsFeed:
         self._handed_in: tuple[str, int] | None = None  # newest whole version
         self._pull: Future | None = None
         self._pull_s = 0.0
+        self._patience_s = FIRST_ANSWER_S
         self._ready = node.create_guard_condition(self._take_verdicts)
         self._worker = WeightsWorker(spec, layout_hash, probes, self._ready.trigger)
         self._subscription = node.create_subscription(
@@ -79,7 +82,7 @@ class WeightsFeed:
     def _ask(self) -> None:
         """Pull the newest version until there is one, later only what is missing."""
         now_s = time.monotonic()
-        asking = self._pull is not None and now_s - self._pull_s < ANSWER_S
+        asking = self._pull is not None and now_s - self._pull_s < self._patience_s
         if asking or not self._client.service_is_ready():
             return
         if self._handed_in is None:
@@ -92,6 +95,7 @@ class WeightsFeed:
     def _request(self, version: int, index: int) -> None:
         if self._pull is not None:
             self._client.remove_pending_request(self._pull)
+            self._patience_s = min(2.0 * self._patience_s, LAST_ANSWER_S)
         self._pull_s = time.monotonic()
         self._pull = self._client.call_async(GetLatestPolicy.Request(version=version, index=index))
         self._pull.add_done_callback(self._on_answer)
@@ -99,7 +103,7 @@ class WeightsFeed:
     def _on_answer(self, answer: Future) -> None:
         if answer is not self._pull:
             return  # asked again meanwhile
-        self._pull = None
+        self._pull, self._patience_s = None, FIRST_ANSWER_S
         response = answer.result()
         if response is None or not response.success:
             return  # no version yet, or this one has been replaced: the timer asks again
