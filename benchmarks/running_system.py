@@ -65,28 +65,26 @@ def running(
 
 
 def wait(
-    system: Supervisor, monitor: Monitor, until: Callable[[], bool], timeout_s: float, what: str
+    system: Supervisor,
+    monitor: Monitor,
+    until: Callable[[], bool],
+    timeout_s: float,
+    what: str,
+    look: Callable[[Monitor], None] = lambda monitor: monitor.spin(0.01),
 ) -> None:
     """Serve messages until something is so. TimeoutError naming it if it never is."""
     deadline = time.monotonic() + timeout_s
     while not until():
         if time.monotonic() > deadline:
             raise TimeoutError(f'not within {timeout_s} s: {what}')
-        monitor.spin(0.01)
+        look(monitor)
         system.check()
 
 
-def watch(
-    system: Supervisor, monitor: Monitor, until: Callable[[], bool], timeout_s: float, what: str
-) -> None:
-    """Like `wait`, but look only now and then, so that the watched system is not slowed down."""
-    deadline = time.monotonic() + timeout_s
-    while not until():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f'not within {timeout_s} s: {what}')
-        time.sleep(0.2)
-        monitor.poll()
-        system.check()
+def now_and_then(monitor: Monitor) -> None:
+    """Way to look for `wait` that does not slow the watched system down."""
+    time.sleep(0.2)
+    monitor.poll()
 
 
 def notes(log: Path) -> list[dict[str, float]]:

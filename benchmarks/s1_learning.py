@@ -9,7 +9,7 @@ from typing import Any
 
 from maxent_msgs.msg import PolicyChunk, SafetyStatus
 import numpy as np
-from running_system import notes, running, wait, watch
+from running_system import notes, now_and_then, running, wait
 
 from maxent_bringup.monitor import Monitor
 from maxent_bringup.system import SystemConfig
@@ -26,9 +26,9 @@ def lockstep_speed() -> dict[str, Any]:
         purpose='train', updates_per_step=1, max_steps=LAST + 1000, name='s1_lockstep', **FOLDERS
     )
     with running(config) as (system, monitor):
-        watch(system, monitor, lambda: _steps(monitor) >= FIRST, 120.0, f'{FIRST} steps')
+        wait(system, monitor, lambda: _steps(monitor) >= FIRST, 120.0, 'first steps', now_and_then)
         first, begin = _steps(monitor), time.monotonic()
-        watch(system, monitor, lambda: _steps(monitor) >= LAST, 300.0, f'{LAST} steps')
+        wait(system, monitor, lambda: _steps(monitor) >= LAST, 300.0, 'last steps', now_and_then)
         speed = (_steps(monitor) - first) / (time.monotonic() - begin)
     return {'lockstep_steps_per_s': round(speed, 1)}
 

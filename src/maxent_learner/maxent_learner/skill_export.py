@@ -99,7 +99,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Return how the skill came about: command, sources, versions, seed, amount of training."""
     return {
-        'command': ' '.join(command),
+        'command': ' '.join([Path(command[0]).name, *command[1:]]),
         'commit': commit(),
         'versions': versions(),
         'seed': trainer.config.seed,
