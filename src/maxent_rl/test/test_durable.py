@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Folders appear whole, are replaced whole, and a failed write leaves nothing behind."""
 
+from contextlib import contextmanager
 from pathlib import Path
 import resource
 import signal
@@ -39,22 +40,23 @@ def test_the_old_version_is_found_if_a_replacement_was_interrupted(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['skill']
 
 
-@pytest.fixture
-def _small_disk():
-    """Make every write beyond 4 kB fail in the kernel, as on a full disk."""
+@contextmanager
+def small_disk():
+    """Make every write beyond 4 kB fail in the kernel, as on a full disk; pytest's own too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures('_small_disk')
 def test_a_write_that_fails_leaves_the_old_folder_and_nothing_else(tmp_path):
     target = tmp_path / 'skill'
     write_folder(target, {'x': b'1'})
-    with pytest.raises(OSError, match='large'):
+    with small_disk(), pytest.raises(OSError, match='large'):
         write_folder(target, {'x': b'2', 'y': bytes(10_000)})
     assert content(target) == {'x': b'1'}
     assert [path.name for path in tmp_path.iterdir()] == ['skill']
