@@ -85,7 +85,7 @@ def draw() -> Figure:
         axes,
         ((9.05, high), (0.75, high)),
         'simulation/reset (service, simulation only)',
-        (4.9, 4.27),
+        (4.9, 4.38),
         path='arc,angleA=90,angleB=90,armA=70,armB=70,rad=8',
         colour=SOFT,
         line='--',
