@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws nodes.svg, the picture of the README: python docs/pictures/draw_nodes.py."""
+"""Draws nodes.png, the picture of the README: python docs/pictures/draw_nodes.py."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def draw() -> Figure:
         axes,
         ((9.05, high), (0.75, high)),
         'simulation/reset (service, simulation only)',
-        (4.9, 4.38),
+        (4.9, 4.2),
         path='arc,angleA=90,angleB=90,armA=70,armB=70,rad=8',
         colour=SOFT,
         line='--',
@@ -114,5 +114,5 @@ if __name__ == '__main__':
     mpl.rcParams.update(
         {'svg.fonttype': 'none', 'svg.hashsalt': 'nodes', 'font.family': 'sans-serif'}
     )
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name('nodes.svg'))
-    draw().savefig(target, dpi=110, metadata={'Date': None} if target.suffix == '.svg' else None)
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name('nodes.png'))
+    draw().savefig(target, dpi=110)
