@@ -90,7 +90,8 @@ def test_observations_are_of_order_one_wherever_the_robot_may_be():
     for _ in range(200):
         q = rng.uniform(SAWYER.soft_lower, SAWYER.soft_upper)
         v = rng.uniform(-SAWYER.limits.velocity, SAWYER.limits.velocity)
-        assert np.abs(task.observe(at(q, v))).max() < 10.0
+        # The largest is the way to the goal, over a metre in units of half the goal box.
+        assert np.abs(task.observe(at(q, v))).max() < 20.0
 
 
 def test_actions_are_torques_within_half_of_what_the_guard_lets_through():

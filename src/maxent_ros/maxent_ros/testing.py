@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 import contextlib
+import itertools
 import os
 import socket
 import time
@@ -23,6 +24,8 @@ AnyNode = TypeVar('AnyNode', bound=Node)
 
 _LOCK_PORT = 21100  # + domain; below Linux's ephemeral ports, apart from DDS's own (7400 + 250 id)
 _DOMAINS = range(1, 101)  # Linux keeps these domains' ports below its ephemeral ones
+# Another domain for each test: nodes that were killed stay visible in the old one for 20 s.
+_FIRST = itertools.count(os.getpid())
 
 
 @contextlib.contextmanager
@@ -32,7 +35,8 @@ def isolated_domain() -> Iterator[int]:
     Raises:
         RuntimeError: every domain is taken.
     """
-    order = [_DOMAINS[(os.getpid() + k) % len(_DOMAINS)] for k in range(len(_DOMAINS))]
+    first = next(_FIRST)
+    order = [_DOMAINS[(first + k) % len(_DOMAINS)] for k in range(len(_DOMAINS))]
     for domain in order:
         lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
