@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 import sys
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -111,8 +110,5 @@ def draw() -> Figure:
 
 
 if __name__ == '__main__':
-    mpl.rcParams.update(
-        {'svg.fonttype': 'none', 'svg.hashsalt': 'nodes', 'font.family': 'sans-serif'}
-    )
     target = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name('nodes.png'))
-    draw().savefig(target, dpi=110)
+    draw().savefig(target, dpi=110)  # the heights of arrows depend on it
