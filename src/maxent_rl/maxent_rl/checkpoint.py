@@ -19,7 +19,8 @@ import shutil
 from typing import Any
 
 from safetensors import SafetensorError
-import safetensors.torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from maxent_rl.durable import remove_leftovers, write_folder
@@ -80,7 +81,7 @@ def save_checkpoint(
     except (TypeError, ValueError) as error:
         raise CheckpointError(f'scalars of step {step} do not fit into JSON: {error}') from error
     copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    files = {_TENSORS: safetensors.torch.save(copies), _SCALARS: text.encode()}
+    files = {_TENSORS: save_tensors(copies), _SCALARS: text.encode()}
     entries = {
         name: {'size': len(content), 'sha256': hashlib.sha256(content).hexdigest()}
         for name, content in files.items()
@@ -146,7 +147,7 @@ def _verified_files(folder: Path) -> tuple[int, dict[str, bytes]]:
 def _read(folder: Path) -> Checkpoint:
     step, files = _verified_files(folder)
     try:
-        tensors: dict[str, Tensor] = safetensors.torch.load(files[_TENSORS])
+        tensors: dict[str, Tensor] = load_tensors(files[_TENSORS])
         scalars: dict[str, Any] = json.loads(files[_SCALARS])
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f'{folder}: {error}') from error

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import json
 
 from safetensors import SafetensorError
-import safetensors.torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 import torch
 from torch import Tensor
 
@@ -31,7 +32,7 @@ class WeightsRejected(ValueError):  # noqa: N818 - the name is part of the packa
 def encode(tensors: Mapping[str, Tensor]) -> bytes:
     """Write named tensors as safetensors bytes; equal tensors give equal bytes."""
     copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    payload: bytes = safetensors.torch.save(copies, metadata=_MARK)
+    payload: bytes = save_tensors(copies, metadata=_MARK)
     return payload
 
 
@@ -54,7 +55,7 @@ def decode(payload: bytes) -> dict[str, Tensor]:
     check_size(len(payload))
     _check_header(payload)
     try:
-        tensors: dict[str, Tensor] = safetensors.torch.load(payload)
+        tensors: dict[str, Tensor] = load_tensors(payload)
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsRejected('W2', f'not readable as safetensors: {error}') from error
     return tensors
