@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import time
 
 from maxent_msgs.msg import AppliedCommand, SafetyStatus, Step
@@ -53,7 +54,7 @@ def run_skill(config: SystemConfig) -> None:
             line = StatusLine(Console())
             while not stop.is_set():
                 monitor.spin(POLL_S)
-                line.show(status_text(progress, monitor.safety))
+                line.show(status_text(progress, monitor.safety), level_of(monitor.safety))
                 if config.episodes and progress.finished >= config.episodes:
                     break
                 system.check()
@@ -76,27 +77,40 @@ def status_text(progress: Progress, safety: SafetyStatus | None) -> str:
 
 def guard_text(safety: SafetyStatus) -> str:
     """Return the rung of the ladder, with its reason unless all is well."""
-    if safety.idle:
-        return 'idle'
-    level = LEVELS.get(safety.level, f'level {safety.level}')
-    return level if safety.level == AppliedCommand.LEVEL_NORMAL else f'{level} ({safety.reason})'
+    level = level_of(safety)
+    if safety.idle or safety.level == AppliedCommand.LEVEL_NORMAL:
+        return level
+    return f'{level} ({safety.reason})'
+
+
+def level_of(safety: SafetyStatus | None) -> str:
+    """Return the rung of the ladder in words."""
+    if safety is None:
+        return 'waiting'
+    return 'idle' if safety.idle else LEVELS.get(safety.level, f'level {safety.level}')
 
 
 class StatusLine:
-    """One line that is written over in a terminal, and printed now and then elsewhere."""
+    """One line that is written over in a terminal, and printed now and then elsewhere.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._next = 0.0
+    A line on which the guard's level is another than before stays, on a terminal too: an
+    emergency stop must not be lost between two prints.
+    """
 
-    def show(self, text: str) -> None:
-        """Show the newest text."""
-        now = time.monotonic()
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._next = clock()
+        self._level = ''
+
+    def show(self, text: str, level: str) -> None:
+        """Show the newest text, in which the guard is on this level of its ladder."""
+        now = self._clock()
+        changed, self._level = level != self._level, level
         if self._console.is_terminal:
             width = self._console.width - 1
-            self._console.file.write(f'\r{text[:width]:<{width}}')
+            self._console.file.write(f'\r{text[:width]:<{width}}' + '\n' * changed)
             self._console.file.flush()
-        elif now >= self._next:
+        elif changed or now >= self._next:
             self._next = now + LINE_EVERY_S
             self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 

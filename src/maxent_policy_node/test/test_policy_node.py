@@ -310,6 +310,7 @@ def test_autostart_with_a_missing_skill_ends_the_process_with_code_1(ros, policy
         stderr=subprocess.PIPE,
         text=True,
     )
-    ros.spin_until(lambda: process.poll() is not None, 20.0, 'end of the process')
-    assert process.returncode == 1
-    assert "no skill 'nonsense'" in process.stderr.read()
+    with process:
+        ros.spin_until(lambda: process.poll() is not None, 20.0, 'end of the process')
+        assert process.returncode == 1
+        assert "no skill 'nonsense'" in process.stderr.read()
