@@ -8,7 +8,6 @@ SKILL ?= my_$(TASK)
 ARGS ?=
 ROW ?=
 IN_ENVIRONMENT := . ./setup.bash &&
-BENCHMARKS = $(shell grep -ls __main__ benchmarks/$(ROW)*.py)
 
 .PHONY: setup train test lint type bench clean
 
@@ -27,9 +26,8 @@ lint: setup ## formatting and style
 type: setup ## types of the packages that know no ROS
 	@$(IN_ENVIRONMENT) mypy
 
-bench: setup ## every benchmark, or those whose file name begins with ROW. ROW=fuzz ARGS='--seed 1'
-	@$(IN_ENVIRONMENT) for script in $(BENCHMARKS); do \
-	  echo "== $$script" && python "$$script" $(ARGS) || exit 1; done
+bench: setup ## the benchmark ROW, or a list of all. ROW=fuzz ARGS='--seed 1'
+	@$(IN_ENVIRONMENT) maxent bench $(ROW) $(ARGS)
 
 clean: ## remove everything that setup made
 	rm -rf .venv build install log .setup.lock

@@ -9,7 +9,7 @@ import sys
 import time
 
 from maxent_policy_node.policy_node import PolicyNode
-from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.policy import Policy
 from maxent_ros.runtime import run_node
 
 
@@ -20,7 +20,7 @@ class InstrumentedPolicy(PolicyNode):
         self._activated_s = time.monotonic()
         super()._activate()
 
-    def _set_policy(self, policy: TanhGaussianPolicy, name: str, version: int) -> None:
+    def _set_policy(self, policy: Policy, name: str, version: int) -> None:
         super()._set_policy(policy, name, version)
         swap = {
             'version': version,

@@ -11,6 +11,7 @@ from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_policy_node.guard_config import GuardNodeConfig
 from maxent_policy_node.policy_config import PolicyConfig
+from maxent_rl.algorithms import ALGORITHMS
 from maxent_robot.safety.config import GuardConfig
 from maxent_robot.tasks import TASKS
 from maxent_ros.parameters import describe
@@ -28,13 +29,18 @@ SECTIONS = {
     },
     '`learner`: what is learned': RunConfig,
     '`learner`: how': TrainerConfig,
+    **{
+        f'`learner`, in `algorithm_options` of algorithm `{name}`': entry.config
+        for name, entry in ALGORITHMS.items()
+    },
     '`learner`: the node': LearnerConfig,
     '`recorder`': RecorderConfig,
 }
 HEADER = """# Parameters
 Made by docs/write_parameters.py from the dataclasses that declare them. Task options of the
 learner are texts, such as `task_options: ['axis=z', 'value=0.3']`; `maxent` and the launch files
-give policy and learner the same.
+give policy and learner the same task, and tell the policy node which network the learner's
+algorithm and its options make.
 """
 
 

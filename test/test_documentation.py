@@ -45,7 +45,19 @@ def test_links_of_the_readme_lead_somewhere(link: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'name', ['robot', 'task', 'mode', 'seed', 'record', 'namespace', 'pacing', 'task_options']
+    'name',
+    [
+        'robot',
+        'task',
+        'mode',
+        'seed',
+        'record',
+        'namespace',
+        'pacing',
+        'task_options',
+        'algorithm',
+        'algorithm_options',
+    ],
 )
 def test_launch_arguments_in_the_readme_are_those_of_the_launch_files(name: str) -> None:
     row = re.search(rf'^\| {name} \| (.*?) ?\| (.*?) ?\| (.*?) \|$', README, re.MULTILINE)

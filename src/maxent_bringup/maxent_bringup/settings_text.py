@@ -27,7 +27,15 @@ COMMON = (
     'name',
 )
 SETTINGS = {
-    'train': (*COMMON, 'max_steps', 'updates_per_step', 'max_steps_ahead', 'resume'),
+    'train': (
+        *COMMON,
+        'algorithm',
+        'algorithm_options',
+        'max_steps',
+        'updates_per_step',
+        'max_steps_ahead',
+        'resume',
+    ),
     'run': (*COMMON, 'episodes', 'deterministic'),
 }  # what a user may say, by purpose
 
@@ -57,7 +65,7 @@ def config_from_text(purpose: str, texts: Mapping[str, str], **given: Any) -> Sy
 
     Args:
         purpose: `train` or `run`.
-        texts: Setting -> text. `task_options` are parted by blanks.
+        texts: Setting -> text. Those that are lists are parted by blanks.
         given: Settings that are no texts.
 
     Raises:

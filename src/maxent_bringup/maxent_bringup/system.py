@@ -15,6 +15,7 @@ import re
 from typing import Any
 
 from maxent_learner.options import parse_options
+from maxent_rl.algorithms import ALGORITHMS, algorithm_config
 from maxent_rl.skill_metadata import SkillError, check_name
 from maxent_robot.robots import ROBOTS, get_robot
 from maxent_robot.tasks import TASKS, make_task
@@ -77,6 +78,10 @@ class SystemConfig:
     runs: Path = setting(RUNS, 'folder of the run folders')  # noqa: RUF009
     skills: Path = setting(SKILLS, 'folder of the skill folders')  # noqa: RUF009
     name: str = setting('', 'of the run folder; empty: the name of the skill')
+    algorithm: str = setting('sac', 'train: learning algorithm', ALGORITHMS)
+    algorithm_options: tuple[str, ...] = setting(
+        (), 'train: settings of the algorithm, such as discount=0.99 hidden=[128,128]'
+    )
     max_steps: int = setting(12_000, 'train: environment steps', minimum=1)
     updates_per_step: float = setting(2.0, 'train: gradient steps per environment step', minimum=0)
     max_steps_ahead: int = setting(8, 'train: steps that may await learning', minimum=1)
@@ -96,6 +101,7 @@ class SystemConfig:
         self._check_hardware()
         try:
             make_task(get_robot(self.robot), self.task, **self.options)
+            algorithm_config(self.algorithm, parse_options(self.algorithm_options))
         except ValueError as error:
             raise SystemConfigError(str(error)) from None
 
@@ -201,6 +207,9 @@ def _policy(config: SystemConfig) -> NodeSpec:
         'reset': 'service' if is_lockstep else 'motion',
     }
     if config.purpose == 'train':
+        options = parse_options(config.algorithm_options)
+        parameters['algorithm'] = config.algorithm
+        parameters['hidden_sizes'] = list(algorithm_config(config.algorithm, options).hidden)
         parameters['wait_for_learner'] = 'step' if is_lockstep else 'episode'
         parameters['max_steps_ahead'] = config.max_steps_ahead
     else:
@@ -214,7 +223,9 @@ def _policy(config: SystemConfig) -> NodeSpec:
 def _learner(config: SystemConfig) -> NodeSpec:
     parameters = {
         **_task(config),
-        **({'task_options': list(config.task_options)} if config.task_options else {}),
+        **_texts('task_options', config.task_options),
+        'algorithm': config.algorithm,
+        **_texts('algorithm_options', config.algorithm_options),
         'skill': config.skill,
         'run_folder': str(config.run_folder),
         'skills_folder': str(config.skills),
@@ -223,6 +234,11 @@ def _learner(config: SystemConfig) -> NodeSpec:
         'resume': config.resume,
     }
     return _spec(config, 'maxent_learner', 'learner_node', 'learner', parameters)
+
+
+def _texts(name: str, values: tuple[str, ...]) -> dict[str, Any]:
+    """Return a parameter that is a list of texts; none if empty, which ROS cannot write."""
+    return {name: list(values)} if values else {}
 
 
 def _recorder(config: SystemConfig) -> NodeSpec:

@@ -22,7 +22,7 @@ from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer import ResumeError
 from maxent_learner.trainer_config import TrainerConfig
-from maxent_rl.sac import DivergedError
+from maxent_rl.diverged import DivergedError
 
 POLL_S = 0.25
 
@@ -78,7 +78,11 @@ def train_in_process(config: SystemConfig) -> bool:
         resume=config.resume,
     )
     trainer_config = TrainerConfig(
-        max_steps=config.max_steps, updates_per_step=config.updates_per_step, seed=config.seed
+        algorithm=config.algorithm,
+        algorithm_options=config.algorithm_options,
+        max_steps=config.max_steps,
+        updates_per_step=config.updates_per_step,
+        seed=config.seed,
     )
     with stop_requested() as stop, TrainingView(Console()) as view:
 

@@ -38,6 +38,8 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (['train', '--robot', 'r2d2'], 'sawyer'),
         (['train', '--task', 'dance'], 'reach_random'),
         (['train', '--seed', 'many'], 'whole number'),
+        (['train', '--algorithm', 'ppo'], 'soft_q'),
+        (['train', '--algorithm-options', 'colour=red', 'x=1'], 'colour'),
         (['train', '--in-process', '--mode', 'hardware'], 'simulation'),
         (['train', '--resume', '--name', 'never_was'], 'never_was'),
         (['up', 'run', '--mode', 'dream'], 'hardware'),

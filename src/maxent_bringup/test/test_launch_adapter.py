@@ -29,6 +29,7 @@ CASES = [
     ('train', {}),
     ('train', {'mode': 'hardware', 'record': 'true'}),
     ('train', {'namespace': 'left', 'seed': '7', 'resume': 'true'}),
+    ('train', {'algorithm': 'soft_q', 'algorithm_options': 'hidden=[64,32] particles=8'}),
     ('run', {'skill': 'mine', 'episodes': '3', 'deterministic': 'false'}),
     ('run', {'task': 'reach_plane', 'task_options': 'axis=z value=0.3', 'pacing': 'lockstep'}),
 ]

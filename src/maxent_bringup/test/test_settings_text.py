@@ -32,6 +32,12 @@ def test_texts_become_values_of_the_right_type() -> None:
     assert config.task_options == ('axis=z', 'value=0.3')
 
 
+def test_options_of_the_algorithm_are_parted_by_blanks() -> None:
+    texts = {'algorithm': 'ddpg', 'algorithm_options': 'hidden=[64,32] discount=0.9'}
+    config = config_from_text('train', texts)
+    assert config.algorithm_options == ('hidden=[64,32]', 'discount=0.9')
+
+
 def test_folders_become_absolute_because_nodes_may_run_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from maxent_bringup.system import NodeSpec, SystemConfig, SystemConfigError, describe
+from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.algorithms import ALGORITHMS, algorithm_config
 
 
 def by_name(config: SystemConfig) -> dict[str, NodeSpec]:
@@ -67,6 +69,29 @@ def test_policy_and_learner_get_the_same_task_options() -> None:
     assert learner['task_options'] == list(options)
 
 
+def test_policy_and_learner_get_the_same_algorithm_and_network() -> None:
+    options = ('hidden=[64,32]', 'particles=8')
+    nodes = by_name(SystemConfig(algorithm='soft_q', algorithm_options=options))
+    policy, learner = nodes['policy'].parameters, nodes['learner'].parameters
+    assert policy['algorithm'] == learner['algorithm'] == 'soft_q'
+    assert learner['algorithm_options'] == list(options)
+    assert policy['hidden_sizes'] == [64, 32]
+
+
+@pytest.mark.parametrize('algorithm', ALGORITHMS)
+def test_the_learners_default_network_is_what_the_policy_expects(algorithm: str) -> None:
+    nodes = by_name(SystemConfig(algorithm=algorithm))
+    expected = TrainerConfig(algorithm=nodes['learner'].parameters['algorithm'])
+    hidden = algorithm_config(algorithm, expected.options).hidden
+    assert tuple(nodes['policy'].parameters['hidden_sizes']) == hidden
+    assert 'algorithm_options' not in nodes['learner'].parameters
+
+
+def test_running_a_skill_leaves_the_algorithm_to_the_skill() -> None:
+    parameters = by_name(SystemConfig(purpose='run'))['policy'].parameters
+    assert not {'algorithm', 'hidden_sizes'} & parameters.keys()
+
+
 def test_whole_numbers_become_floats_where_the_task_has_floats() -> None:
     options = ('target=[0.6,0,0.2]', 'tolerance=1')
     parameters = by_name(SystemConfig(task_options=options))['policy'].parameters
@@ -95,6 +120,9 @@ def test_two_robots_have_different_node_names_and_clocks() -> None:
         ({'task': 'reach_plane', 'task_options': ('axis=w',)}, 'x, y or z'),
         ({'task_options': ('colour=red',)}, 'target'),
         ({'task_options': ('red',)}, 'name=value'),
+        ({'algorithm': 'ppo'}, 'soft_q'),
+        ({'algorithm_options': ('particles=8',)}, 'particles.* of sac'),
+        ({'algorithm_options': ('hidden=[0]',)}, 'hidden'),
         ({'skill': '../../etc'}, 'skill'),
         ({'namespace': 'a b'}, 'namespace'),
         ({'real_time_factor': float('nan')}, 'real_time_factor'),

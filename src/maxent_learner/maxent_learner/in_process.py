@@ -19,11 +19,11 @@ from maxent_learner.progress import Row
 from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.diverged import DivergedError
 from maxent_rl.runner import PolicyRunner, configure_torch
-from maxent_rl.sac import DivergedError
 from maxent_rl.skill import Skill
 from maxent_robot import episode_seed
-from maxent_robot.episode_outputs import StepRecord, Vector32
+from maxent_robot.episode_outputs import StepRecord
 
 # 'module:id' makes Gymnasium import the module, which registers the environment.
 ENVIRONMENTS = {'sawyer': 'sim_bridge.env:maxent/SawyerReach-v0'}
@@ -52,7 +52,7 @@ def train_in_process(
     Raises:
         ValueError: unknown robot or task, or settings that these refuse.
         maxent_learner.trainer.ResumeError: the checkpoint is of other settings.
-        maxent_rl.sac.DivergedError: learning diverges from the same state again and again.
+        maxent_rl.diverged.DivergedError: learning diverges from the same state again and again.
     """
     configure_torch()
     run = Run(config, trainer_config, report)
@@ -149,7 +149,7 @@ def _update(run: Run) -> None:
 
 def _rollout(
     environment: gymnasium.Env[Any, Any],
-    policy: Callable[[Vector32], Vector32],
+    policy: PolicyRunner,
     seed: int,
     episode: int,
     skill: str,
@@ -158,6 +158,7 @@ def _rollout(
     task, simulation = environment.unwrapped.task, environment.unwrapped.simulation
     nothing = np.empty(0, np.float32)
     observation, info = environment.reset(seed=seed)
+    policy.begin_episode()
     action = applied = nothing
     reward, terms, terminated, truncated, index = 0.0, {}, False, False, 0
     while True:

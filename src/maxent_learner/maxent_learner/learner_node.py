@@ -25,7 +25,7 @@ from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer import StepError
 from maxent_learner.trainer_config import TrainerConfig, setting
 from maxent_learner.weights_publisher import WeightsPublisher
-from maxent_rl.sac import DivergedError
+from maxent_rl.diverged import DivergedError
 from maxent_ros import qos, topics
 from maxent_ros.conversions import to_step_record
 from maxent_ros.diagnostics import Diagnostics, Health, Report

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
+import math
 from typing import TYPE_CHECKING
 
 from maxent_msgs.msg import LearnerStatus
@@ -74,7 +75,8 @@ def status_message(run: Run, state: State, message: str, rates: Rates, now: Time
         robot_time=trainer.robot_time_s,
         steps_per_second=steps_per_second,
         updates_per_second=updates_per_second,
-        **{name: metrics[name] for name in _METRICS if name in metrics},
+        temperature=trainer.algorithm.temperature,
+        **{name: metrics.get(name, math.nan) for name in _METRICS},
     )
     status.header.stamp = now.to_msg()
     if last is not None:
@@ -83,4 +85,4 @@ def status_message(run: Run, state: State, message: str, rates: Rates, now: Time
     return status
 
 
-_METRICS = ('temperature', 'entropy', 'q_loss', 'policy_loss')
+_METRICS = ('entropy', 'q_loss', 'policy_loss')  # not every algorithm has each

@@ -34,5 +34,9 @@ def parse_options(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def format_options(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the texts that `parse_options` turns into `options` again."""
-    return tuple(f'{name}={json.dumps(value)}' for name, value in options.items())
+    """Return the texts that `parse_options` turns into `options` again.
+
+    Lists are written without blanks, which part options on the command line.
+    """
+    compact = (',', ':')
+    return tuple(f'{k}={json.dumps(v, separators=compact)}' for k, v in options.items())

@@ -20,8 +20,8 @@ from maxent_learner.episode_log import EpisodeLog, EpisodeResult
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.algorithms import make_algorithm
 from maxent_rl.checkpoint import load_newest_checkpoint, save_checkpoint
+from maxent_rl.diverged import DivergedError
 from maxent_rl.replay_buffer import ReplayBuffer
-from maxent_rl.sac import DivergedError
 from maxent_rl.weights import encode
 from maxent_robot.types import NANOSECONDS
 

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from maxent_learner.options import parse_options
+from maxent_rl.algorithms import ALGORITHMS, algorithm_config
 
 
-def setting(default: Any, doc: str, minimum: float | None = None) -> Any:
+def setting(
+    default: Any, doc: str, minimum: float | None = None, choices: Iterable[str] | None = None
+) -> Any:
     """Return a dataclass field with the metadata that becomes the ROS parameter's description."""
-    metadata = {'doc': doc} if minimum is None else {'doc': doc, 'minimum': minimum}
+    allowed = None if choices is None else tuple(choices)
+    metadata = {'doc': doc, 'minimum': minimum, 'choices': allowed}
     return field(default=default, metadata=metadata)
 
 
@@ -19,7 +24,7 @@ def setting(default: Any, doc: str, minimum: float | None = None) -> Any:
 class TrainerConfig:
     """How much is learned from what. Raises ValueError naming the setting that cannot be."""
 
-    algorithm: str = setting('sac', 'learning algorithm')
+    algorithm: str = setting('sac', 'learning algorithm', choices=ALGORITHMS)
     algorithm_options: tuple[str, ...] = setting(
         (), "settings of the algorithm as 'name=value', such as 'discount=0.99'"
     )
@@ -37,7 +42,7 @@ class TrainerConfig:
             value = getattr(self, each.name)
             if minimum is not None and not value >= minimum:
                 raise ValueError(f'{each.name} is {value!r}; it must be at least {minimum}')
-        parse_options(self.algorithm_options)
+        algorithm_config(self.algorithm, self.options)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from maxent_rl.runner import configure_torch
 from maxent_robot.episode_outputs import StepRecord
 from maxent_robot.robots import get_robot
 from maxent_robot.tasks import make_task
@@ -13,6 +14,8 @@ from maxent_robot.types import RobotState
 from maxent_ros.testing import ros
 
 __all__ = ['ros']
+
+configure_torch()  # as every program does
 
 PERIOD_NS = 50_000_000
 SMALL = ('hidden=[16, 16]', 'batch_size=8')  # networks that learn nothing but are quick

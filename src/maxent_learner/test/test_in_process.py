@@ -6,6 +6,7 @@ import pytest
 from maxent_learner.in_process import evaluate, make_environment, train_in_process
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.algorithms import ALGORITHMS
 from maxent_rl.skill import load_skill
 from maxent_robot import episode_seed
 
@@ -41,6 +42,24 @@ def test_a_run_spends_its_steps_and_leaves_a_skill(train):
     assert run.trainer.robot_time_s == pytest.approx(3.0)
     assert run.trainer.gaps == run.trainer.refused == 0
     assert load_skill(run.skill_folder).metadata.provenance['steps'] == 60
+
+
+@pytest.mark.parametrize('algorithm', ALGORITHMS)
+def test_every_algorithm_trains_and_leaves_a_skill_that_can_be_evaluated(train, algorithm):
+    run = train(algorithm=algorithm, max_steps=40, updates_per_step=1.0)
+    assert (run.trainer.updates, run.trainer.rollbacks) == (20, 0)
+    skill = load_skill(run.skill_folder)
+    assert skill.metadata.algorithm == algorithm
+    assert skill.tensors.keys() == run.trainer.algorithm.skill_tensors().keys()
+    assert evaluate(skill, episodes=1, seed=0).as_dict()['mean_final_distance'] > 0.0
+
+
+def test_a_run_whose_exploration_has_a_memory_resumes_bit_by_bit_too(train):
+    straight = train('straight', algorithm='ddpg')
+    train('parts', algorithm='ddpg', episodes=2)
+    resumed = train('parts', algorithm='ddpg', resume=True)
+    assert resumed.trainer.policy_payload() == straight.trainer.policy_payload()
+    assert resumed.progress.rows == straight.progress.rows
 
 
 def test_a_stopped_and_resumed_run_equals_one_that_never_stopped_bit_by_bit(train):

@@ -19,7 +19,9 @@ def test_values_are_json_where_they_can_be_and_text_where_not():
 
 def test_formatted_options_can_be_parsed_again():
     options = {'axis': 'x', 'value': 0.6, 'text': '3', 'hidden': [256, 256]}
-    assert parse_options(format_options(options)) == options
+    texts = format_options(options)
+    assert parse_options(texts) == options
+    assert parse_options(' '.join(texts).split()) == options  # as a launch argument gives them
 
 
 def test_empty_texts_are_no_options():

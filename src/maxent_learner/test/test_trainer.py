@@ -7,7 +7,8 @@ import torch
 
 from maxent_learner.trainer import MAX_ROLLBACKS, SNAPSHOT_EVERY, ResumeError, StepError, Trainer
 from maxent_learner.trainer_config import TrainerConfig
-from maxent_rl.sac import DivergedError
+from maxent_rl.algorithms import ALGORITHMS
+from maxent_rl.diverged import DivergedError
 from maxent_rl.weights import decode
 
 
@@ -215,6 +216,36 @@ def test_a_resumed_run_equals_one_that_never_stopped_bit_by_bit(
     assert second.robot_time_s == straight.robot_time_s
 
 
+@pytest.mark.parametrize('algorithm', [name for name in ALGORITHMS if name != 'sac'])
+def test_a_run_of_every_algorithm_resumes_bit_by_bit(
+    make_trainer, make_source, tmp_path, algorithm
+):
+    straight, first, second = (make_trainer(algorithm=algorithm) for _ in range(3))
+    steps = make_source(seed=3).steps(episodes=6)
+    learn(straight, steps)
+    learn(first, steps[:47])
+    first.save(tmp_path)
+    assert second.resume(tmp_path)
+    assert_same(first, second)
+    learn(second, steps[47:])
+    assert_same(straight, second)
+    assert second.updates == 80
+
+
+@pytest.mark.parametrize('algorithm', ALGORITHMS)
+def test_divergence_of_every_algorithm_rolls_back(make_trainer, source, algorithm):
+    trainer = make_trainer(algorithm=algorithm)
+    for step in source.steps(episodes=3):
+        trainer.observe(step)
+    good = trainer.policy_payload()
+    poison(trainer)
+    with pytest.raises(DivergedError):
+        trainer.update()
+    assert trainer.policy_payload() == good
+    trainer.update()
+    assert trainer.policy_payload() != good
+
+
 def test_the_same_seed_learns_the_same_and_another_seed_something_else(make_trainer, make_source):
     steps = make_source().steps(episodes=4)
     one, same, other = make_trainer(seed=1), make_trainer(seed=1), make_trainer(seed=2)
@@ -228,7 +259,9 @@ def test_there_is_nothing_to_resume_in_an_empty_folder(make_trainer, tmp_path):
     assert not make_trainer().resume(tmp_path / 'none')
 
 
-@pytest.mark.parametrize('settings', [{'seed': 5}, {'buffer_capacity': 1000}])
+@pytest.mark.parametrize(
+    'settings', [{'seed': 5}, {'buffer_capacity': 1000}, {'algorithm': 'naf'}]
+)
 def test_a_checkpoint_of_other_settings_is_refused_by_name(make_trainer, tmp_path, settings):
     make_trainer().save(tmp_path)
     with pytest.raises(ResumeError, match=next(iter(settings))):

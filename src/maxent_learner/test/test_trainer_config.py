@@ -29,3 +29,21 @@ def test_options_of_the_algorithm_are_parsed():
     assert config.options == {'discount': 0.95, 'hidden': [32, 32]}
     with pytest.raises(ValueError, match='name=value'):
         TrainerConfig(algorithm_options=('discount',))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'named'),
+    [
+        ({'algorithm': 'ppo'}, r"'ppo'.*soft_q"),
+        ({'algorithm_options': ('particles=8',)}, 'particles.* of sac'),
+        ({'algorithm': 'ddpg', 'algorithm_options': ('discount=2.0',)}, 'DDPG option discount'),
+    ],
+)
+def test_an_unknown_algorithm_or_option_is_refused_at_once(settings, named):
+    with pytest.raises(ValueError, match=named):
+        TrainerConfig(**settings)
+
+
+def test_each_algorithm_takes_its_own_options():
+    config = TrainerConfig(algorithm='soft_q', algorithm_options=('particles=8',))
+    assert config.options == {'particles': 8}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from maxent_rl.policies import POLICIES
 from maxent_robot import MAX_SEED
 from maxent_robot.robots import ROBOTS
 from maxent_robot.tasks import TASKS
@@ -51,6 +52,11 @@ class PolicyConfig:
         'steps that the learner may be behind before actions are held back',
         minimum=1,
         maximum=1_000_000,
+    )
+    algorithm: str = _option(
+        'sac',
+        'algorithm of the learner: which policy its weights make up',
+        choices=tuple(POLICIES),
     )
     hidden_sizes: tuple[int, ...] = _option(
         (256, 256),

@@ -22,7 +22,7 @@ from maxent_policy_node.skill_source import find_skill, open_skill
 from maxent_policy_node.weights_feed import WeightsFeed
 from maxent_policy_node.weights_worker import Verdict
 from maxent_rl.acceptance import PolicySpec
-from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.policy import Policy
 from maxent_rl.runner import PolicyRunner, configure_torch
 from maxent_robot.episode import ActivePolicy
 from maxent_robot.robots import get_robot
@@ -127,10 +127,10 @@ class PolicyNode(LeanLifecycleNode):
         if self._policy is not None:
             acting.set_policy(self._policy)
         if not self.config.skill:
-            sizes = self.task.layout.size, self.task.mapping.size, self.config.hidden_sizes
-            self._feed = WeightsFeed(
-                self, PolicySpec(*sizes), self.task.layout.hash, acting.probes, self._on_verdict
-            )
+            task, config = self.task, self.config
+            sizes = task.layout.size, task.mapping.size, config.hidden_sizes
+            spec = PolicySpec(*sizes, config.algorithm)
+            self._feed = WeightsFeed(self, spec, task.layout.hash, acting.probes, self._on_verdict)
 
     def _stop_acting(self) -> None:
         if self._feed is not None:
@@ -183,12 +183,12 @@ class PolicyNode(LeanLifecycleNode):
         if self._acting is not None and self._policy is not None:
             self._acting.set_policy(self._policy)
 
-    def _set_policy(self, policy: TanhGaussianPolicy, name: str, version: int) -> None:
+    def _set_policy(self, policy: Policy, name: str, version: int) -> None:
         """Swap the network and go on with the same stream of action noise."""
         if self._runner is None:
             self._runner = PolicyRunner(policy, self.config.seed, self.config.deterministic)
         self._runner.policy = policy
-        self._policy = ActivePolicy(self._runner, name, version)
+        self._policy = ActivePolicy(self._runner, name, version, self._runner.begin_episode)
 
     def _on_end(self, reason: str, fault: bool) -> None:
         self._ended = reason

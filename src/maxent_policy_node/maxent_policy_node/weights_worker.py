@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_rl.acceptance import PolicySpec, VersionGate, accept_policy
-from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.policy import Policy
 from maxent_rl.weights import WeightsRejected
 from maxent_ros.weights_transport import CompletePolicy
 
@@ -23,7 +23,7 @@ class Verdict:
 
     run_id: str
     version: int
-    policy: TanhGaussianPolicy | None
+    policy: Policy | None
     reason: str = ''
 
 

@@ -16,7 +16,7 @@ from std_msgs.msg import Bool, Empty, Float64, UInt16
 import torch
 
 from maxent_rl.algorithms import make_algorithm
-from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.policies import make_policy
 from maxent_rl.skill import Skill, SkillMetadata, save_skill
 from maxent_rl.weights import encode
 from maxent_robot.episode import StepRecord
@@ -170,12 +170,13 @@ class TestLearner(Node):
         self.create_subscription(Step, topics.STEP, self._on_step, qos.EXPERIENCE)
         self.create_service(GetLatestPolicy, topics.GET_LATEST_POLICY, self._serve)
 
-    def offer(self, version: int, seed: int = 0, hidden=(256, 256), **changes) -> None:
+    def offer(
+        self, version: int, seed: int = 0, hidden=(256, 256), algorithm='sac', **changes
+    ) -> None:
         """Publish weights drawn from `seed` (or only keep them ready to be pulled)."""
         task = self.task
-        policy = TanhGaussianPolicy(
-            task.layout.size, task.mapping.size, hidden, torch.Generator().manual_seed(seed)
-        )
+        sizes = task.layout.size, task.mapping.size, hidden
+        policy = make_policy(algorithm, *sizes, torch.Generator().manual_seed(seed))
         payload = encode({f'policy.{k}': v for k, v in policy.state_dict().items()})
         about = {'run_id': self.run_id, 'version': version, 'layout_hash': task.layout.hash}
         self.chunks = split(payload, **{**about, **changes}, stamp=Time())

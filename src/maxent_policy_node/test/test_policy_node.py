@@ -12,9 +12,11 @@ import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
+import torch
 
 from maxent_policy_node.guard_node import GuardNode
 from maxent_policy_node.policy_node import PolicyNode
+from maxent_rl.policies import make_policy
 from maxent_rl.skill import load_skill, save_skill
 from maxent_robot import episode_seed
 from maxent_robot.robots import SAWYER
@@ -107,6 +109,29 @@ def test_weights_are_swapped_while_it_acts(ros, robot, add_learner) -> None:
     assert {step.skill for step in learner.steps} == {'run-1'}
 
 
+@pytest.mark.parametrize('algorithm', ['soft_q', 'naf'])
+def test_it_acts_with_the_policy_of_the_learners_algorithm(
+    ros, robot, add_learner, algorithm
+) -> None:
+    learner = add_learner()
+    _graph(ros, **{'algorithm': algorithm, 'hidden_sizes': [32, 16], 'task.episode_steps': 3})
+    learner.offer(1, hidden=(32, 16), algorithm=algorithm)
+    robot.start()
+    ros.spin_until(lambda: len(learner.transitions) >= 6)
+    seeded = torch.Generator().manual_seed
+    policy = make_policy(algorithm, learner.task.layout.size, 7, (32, 16), seeded(0))
+    generator, noise, seen = seeded(0), None, None
+    for step in learner.steps[:8]:  # two episodes, whose noise is of one stream
+        if step.index == 0:
+            noise = None
+        else:
+            noise = policy.draw_noise(noise, generator)
+            with torch.no_grad():
+                expected = policy.act(torch.from_numpy(seen), noise).numpy()
+            np.testing.assert_allclose(step.action, expected, atol=1e-6)
+        seen = step.observation
+
+
 def test_weights_that_were_never_published_are_pulled_chunk_by_chunk(
     ros, robot, add_learner
 ) -> None:
@@ -123,6 +148,7 @@ def test_weights_that_were_never_published_are_pulled_chunk_by_chunk(
     [
         ({'layout_hash': 'f' * 16}, 'W6'),
         ({'hidden': (64, 64)}, 'W6'),
+        ({'algorithm': 'ddpg'}, 'W6'),
         ({'run_id': 'another'}, "not the accepted run 'run-1'"),
     ],
 )
@@ -279,6 +305,7 @@ def test_an_unknown_skill_is_refused_with_what_there_is(ros, skill_folder, capfd
         ({'task': 'reach_plane', 'task.axis': 'w'}, 'axis'),
         ({'wait_for_learner': 'step', 'pacing': 'realtime'}, 'lockstep'),
         ({'seed': -1}, 'seed'),
+        ({'algorithm': 'ppo'}, 'soft_q'),
     ],
 )
 def test_bad_parameters_are_refused_by_name(ros, parameters, reason) -> None:

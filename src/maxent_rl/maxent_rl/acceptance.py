@@ -8,7 +8,8 @@ Rules, in the order in which they are checked (their numbers are used in every r
 - W2 it is safetensors with a header of at most 64 kB and the known schema;
 - W6 exactly the expected tensor names, shapes and dtype;
 - W7 every number finite and at most 1e3 in magnitude;
-- W8 on every probe observation its distribution is finite and its actions lie in [-1, 1];
+- W8 on every probe observation its actions, drawn and in evaluation, lie in [-1, 1] and the
+  Gaussian of a SAC policy is finite;
 - W5 (`VersionGate`) it is newer than what acts, and of the same run.
 
 W4, a signature, is not checked: authenticity is left to the transport (SROS2).
@@ -22,8 +23,11 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 import torch
+from torch import Tensor
 
 from maxent_rl.networks import TanhGaussianPolicy, load_prefixed_state
+from maxent_rl.policies import make_policy
+from maxent_rl.policy import Policy
 from maxent_rl.weights import WeightsRejected, check_size, check_tensors, decode
 
 MAX_MAGNITUDE = 1e3
@@ -38,11 +42,21 @@ class PolicySpec:
     obs_dim: int
     act_dim: int
     hidden: tuple[int, ...] = (256, 256)
+    algorithm: str = 'sac'
+
+    def make_policy(self) -> Policy:
+        """Make a policy of this architecture; its parameters are yet to be set.
+
+        Raises:
+            ValueError: unknown algorithm.
+        """
+        generator = torch.Generator().manual_seed(0)
+        return make_policy(self.algorithm, self.obs_dim, self.act_dim, self.hidden, generator)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every `policy.*` tensor by name."""
         with torch.device('meta'):
-            policy = TanhGaussianPolicy(self.obs_dim, self.act_dim, self.hidden)
+            policy = self.make_policy()
         return {f'policy.{k}': tuple(v.shape) for k, v in policy.state_dict().items()}
 
 
@@ -86,7 +100,7 @@ class VersionGate:
 
 def accept_policy(
     payload: bytes, sha256: str, spec: PolicySpec, probes: NDArray[np.float32]
-) -> TanhGaussianPolicy:
+) -> Policy:
     """Make a policy of received bytes if they pass rules W1-W3 and W6-W8.
 
     Args:
@@ -112,27 +126,34 @@ def accept_policy(
         raise WeightsRejected('W3', f'SHA-256 is {digest}, announced was {sha256:.64}')
     tensors = decode(payload)
     check_tensors(tensors, spec.shapes(), MAX_MAGNITUDE)
-    policy = TanhGaussianPolicy(
-        spec.obs_dim, spec.act_dim, spec.hidden, torch.Generator().manual_seed(0)
-    )
+    policy = spec.make_policy()
     load_prefixed_state('policy', policy, tensors)
     policy.requires_grad_(False)
     _check_trial(policy, probes)
     return policy
 
 
-def _check_trial(policy: TanhGaussianPolicy, probes: NDArray[np.float32]) -> None:
+def _check_trial(policy: Policy, probes: NDArray[np.float32]) -> None:
     obs = torch.from_numpy(np.ascontiguousarray(probes, np.float32))
-    generator = torch.Generator().manual_seed(_PROBE_SEED)
     with torch.inference_mode():
-        mean, log_std = policy(obs)
-        actions = torch.stack((policy.sample(obs, generator)[0], policy.mode(obs)))
-        distribution_ok = torch.isfinite(mean) & torch.isfinite(log_std)
-        actions_ok = (actions.abs() <= 1.0).all(dim=0)  # false for NaN
-        failed = torch.nonzero(~(distribution_ok & actions_ok).all(dim=-1)).flatten().tolist()
+        actions = torch.stack((policy.act(obs, _trial_noise(policy, len(obs))), policy.mode(obs)))
+        passed = (actions.abs() <= 1.0).all(dim=0).all(dim=-1)  # false for NaN
+        if isinstance(policy, TanhGaussianPolicy):  # tanh hides an infinite mean
+            mean, log_std = policy(obs)
+            passed &= torch.isfinite(mean + log_std).all(dim=-1)
+        failed = torch.nonzero(~passed).flatten().tolist()
     if failed:
         raise WeightsRejected(
             'W8',
             f'{len(failed)} of {len(probes)} probe observations give an action that is not '
             f'finite or outside [-1, 1], the first is number {failed[0]}',
         )
+
+
+def _trial_noise(policy: Policy, count: int) -> Tensor:
+    """Random input (count, k) as of one episode."""
+    generator = torch.Generator().manual_seed(_PROBE_SEED)
+    noise = [policy.draw_noise(None, generator)]
+    while len(noise) < count:
+        noise.append(policy.draw_noise(noise[-1], generator))
+    return torch.stack(noise)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from maxent_rl.distributions import sample_tanh_gaussian
 from maxent_rl.linear import linear
+from maxent_rl.policy import Policy
 
 # Bounds of the reference implementation (github.com/haarnoja/sac, LOG_SIG_CAP_MIN/MAX).
 LOG_STD_MIN = -20.0
@@ -38,29 +39,34 @@ class Linear(nn.Module):
         return linear(x, self.weight, self.bias)
 
 
-def _layers(inputs: int, hidden: Sequence[int], outputs: int) -> nn.ModuleList:
+def linear_layers(
+    inputs: int, hidden: Sequence[int], outputs: int, generator: Generator | None
+) -> nn.ModuleList:
+    """Return the affine layers of a perceptron with their first parameters.
+
+    Hidden layers are uniform in +-1/sqrt(inputs) (LeCun et al. 1998), the last in +-3e-3.
+
+    Raises:
+        ValueError: a size below 1 or no hidden layer.
+    """
     sizes = [inputs, *hidden, outputs]
     for size in sizes:
         if size < 1:
             raise ValueError(f'layer sizes must be at least 1, got {sizes}')
     if not hidden:
         raise ValueError('at least one hidden layer is needed, got none')
-    return nn.ModuleList(Linear(a, b) for a, b in itertools.pairwise(sizes))
-
-
-def _initialise(layers: nn.ModuleList, generator: Generator | None) -> None:
-    """Hidden layers uniform in +-1/sqrt(inputs) (LeCun et al. 1998), the last in +-3e-3."""
+    layers = [Linear(a, b) for a, b in itertools.pairwise(sizes)]
     with torch.no_grad():
         for layer in layers:
-            assert isinstance(layer, Linear)
             bound = 1.0 / math.sqrt(layer.weight.shape[1])
             if layer is layers[-1]:
                 bound = _LAST_LAYER_BOUND
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.uniform_(-bound, bound, generator=generator)
+    return nn.ModuleList(layers)
 
 
-class TanhGaussianPolicy(nn.Module):
+class TanhGaussianPolicy(Policy):
     """Diagonal Gaussian whose samples are squashed to [-1, 1] (Haarnoja et al. 2018, app. C)."""
 
     def __init__(
@@ -79,8 +85,7 @@ class TanhGaussianPolicy(nn.Module):
         self.obs_dim = obs_dim
         self.act_dim = act_dim
         self.hidden = tuple(hidden)
-        self.layers = _layers(obs_dim, self.hidden, 2 * act_dim)
-        _initialise(self.layers, generator)
+        self.layers = linear_layers(obs_dim, self.hidden, 2 * act_dim, generator)
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation before squashing, each (..., m), for obs (..., n)."""
@@ -95,6 +100,15 @@ class TanhGaussianPolicy(nn.Module):
         mean, log_std = self(obs)
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
         return sample_tanh_gaussian(mean, log_std, noise)
+
+    def draw_noise(self, previous: Tensor | None, generator: Generator | None) -> Tensor:
+        """Draw a standard Gaussian (m,), independent of `previous`."""
+        return torch.randn(self.act_dim, generator=generator)
+
+    def act(self, obs: Tensor, noise: Tensor) -> Tensor:
+        """Actions (..., m) in [-1, 1] for obs (..., n) and standard Gaussian noise (..., m)."""
+        mean, log_std = self(obs)
+        return torch.tanh(mean + torch.exp(log_std) * noise)
 
     def mode(self, obs: Tensor) -> Tensor:
         """Return the squashed mean (..., m) for obs (..., n): the action used in evaluation."""
@@ -123,8 +137,7 @@ class QFunction(nn.Module):
             ValueError: a dimension below 1 or no hidden layer.
         """
         super().__init__()
-        self.layers = _layers(obs_dim + act_dim, tuple(hidden), 1)
-        _initialise(self.layers, generator)
+        self.layers = linear_layers(obs_dim + act_dim, hidden, 1, generator)
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in hidden) if layer_norm else None
 
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:

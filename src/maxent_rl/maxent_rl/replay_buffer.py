@@ -26,6 +26,16 @@ class Batch(NamedTuple):
     terminated: Tensor  # (B,) 0 or 1
 
 
+def check_batch(batch: Batch, obs_dim: int, act_dim: int) -> None:
+    """Raise ValueError, naming the tensor, unless a batch fits a learner of these dimensions."""
+    size = batch.obs.shape[0]
+    obs, action = (size, obs_dim), (size, act_dim)
+    wanted = (obs, action, (size,), obs, (size,))
+    for name, tensor, shape in zip(Batch._fields, batch, wanted, strict=True):
+        if tensor.shape != shape:
+            raise ValueError(f'batch {name} must have shape {shape}, got {tuple(tensor.shape)}')
+
+
 class ReplayBuffer:
     """Ring of slots (observation, the action that led to it, reward, flags, first of segment).
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 import torch
+from torch import Tensor
 
-from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.policy import Policy
 
 
 def configure_torch() -> None:
@@ -22,11 +23,16 @@ def configure_torch() -> None:
 class PolicyRunner:
     """Acts with a policy: `runner(obs) -> action`, the same actions for the same seed."""
 
-    def __init__(self, policy: TanhGaussianPolicy, seed: int, deterministic: bool) -> None:
+    def __init__(self, policy: Policy, seed: int, deterministic: bool) -> None:
         """Keep a reference to `policy` (later changes to it are seen); noise comes from `seed`."""
         self.policy = policy
         self.deterministic = deterministic
         self.generator = torch.Generator().manual_seed(seed)
+        self._noise: Tensor | None = None  # of the newest action of the episode
+
+    def begin_episode(self) -> None:
+        """Let exploration that has a memory forget the episode before."""
+        self._noise = None
 
     def __call__(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an action (m,) in [-1, 1] for obs (n,), both float32.
@@ -45,6 +51,7 @@ class PolicyRunner:
             if self.deterministic:
                 action = self.policy.mode(tensor)
             else:
-                action, _ = self.policy.sample(tensor, self.generator)
+                self._noise = self.policy.draw_noise(self._noise, self.generator)
+                action = self.policy.act(tensor, self._noise)
             result: NDArray[np.float32] = action.numpy()
             return result

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from maxent_rl import losses
+from maxent_rl.diverged import DivergedError, check_finite
 from maxent_rl.networks import (
     QFunction,
     TanhGaussianPolicy,
@@ -22,14 +23,10 @@ from maxent_rl.networks import (
     prefixed_state,
     share_one_storage,
 )
-from maxent_rl.replay_buffer import Batch
+from maxent_rl.replay_buffer import Batch, check_batch
 from maxent_rl.sac_config import SACConfig
 
 __all__ = ['SAC', 'DivergedError', 'SACConfig']
-
-
-class DivergedError(RuntimeError):
-    """A loss or gradient is not finite; the update was not made, all parameters are as before."""
 
 
 class SAC:
@@ -80,7 +77,7 @@ class SAC:
             DivergedError: a loss or gradient is not finite; no parameter was changed.
             ValueError: the batch has other dimensions than this learner.
         """
-        self._check(batch)
+        check_batch(batch, self.obs_dim, self.act_dim)
         temperature = self._log_temperature.detach().exp()
         target = self._soft_q_target(batch, temperature)
         q1, q2 = self.q1(batch.obs, batch.action), self.q2(batch.obs, batch.action)
@@ -92,11 +89,7 @@ class SAC:
         ).detach()
         names = ('q_loss', 'policy_loss', 'temperature', 'entropy', 'q_mean', 'gradient norm')
         metrics = dict(zip(names, figures.tolist(), strict=True))
-        if not all(math.isfinite(value) for value in metrics.values()):
-            raise DivergedError(
-                f'update {self.updates + 1} was not made, a figure is not finite: {metrics}; '
-                'look for extreme rewards or observations, or lower learning_rate'
-            )
+        check_finite(metrics, self.updates + 1)
         del metrics['gradient norm']
         self._step()
         return metrics
@@ -152,16 +145,6 @@ class SAC:
         self._generator.set_state(given['generator'])
         self._load_optimiser(given, updates)
         self.updates = updates
-
-    def _check(self, batch: Batch) -> None:
-        size = batch.obs.shape[0]
-        obs, action = (size, self.obs_dim), (size, self.act_dim)
-        wanted = (obs, action, (size,), obs, (size,))
-        for name, tensor, shape in zip(Batch._fields, batch, wanted, strict=True):
-            if tensor.shape != shape:
-                raise ValueError(
-                    f'batch {name} must have shape {shape}, got {tuple(tensor.shape)}'
-                )
 
     def _soft_q_target(self, batch: Batch, temperature: Tensor) -> Tensor:
         with torch.no_grad():

@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Skills on disk: a folder with `skill.json` (what it is) and `weights.safetensors`.
 
-The weights hold the policy (`policy.*`) and both soft Q-functions (`q1.*`, `q2.*`), so that a
-skill can act and can be composed with others without its training run.
+The weights hold the policy (`policy.*`) and the Q-functions (`q1.*` and, except for NAF, `q2.*`),
+so that a skill can act and can be composed with others without its training run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 import hashlib
 import json
 import logging
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maxent_rl.acceptance import MAX_MAGNITUDE, PolicySpec
 from maxent_rl.durable import find_folder, write_folder
-from maxent_rl.networks import QFunction, TanhGaussianPolicy, load_prefixed_state
+from maxent_rl.networks import load_prefixed_state
+from maxent_rl.policies import make_q_networks, q_function
+from maxent_rl.policy import Policy
 from maxent_rl.skill_metadata import SkillError, SkillMetadata, check_name
 from maxent_rl.weights import WeightsRejected, check_tensors, decode, encode
 
@@ -32,14 +35,16 @@ _MAX_METADATA_BYTES = 2**20
 
 _logger = logging.getLogger(__name__)
 
+_Network = TypeVar('_Network', bound=nn.Module)
+
 
 @dataclass(frozen=True)
 class Skill:
     """A trained behaviour: what it is and its tensors.
 
     Raises:
-        SkillError: tensors missing, unknown, of another shape than the metadata says, or with
-            numbers that are not finite.
+        SkillError: unknown algorithm; tensors missing, unknown, of another shape than the
+            metadata says, or with numbers that are not finite.
     """
 
     metadata: SkillMetadata
@@ -49,18 +54,21 @@ class Skill:
         """Check the tensors against the metadata."""
         try:
             check_tensors(self.tensors, _shapes(self.metadata), MAX_MAGNITUDE)
-        except WeightsRejected as error:
+        except ValueError as error:  # WeightsRejected is one
             raise SkillError(f'skill {self.metadata.name}: {error}') from error
 
-    def policy(self) -> TanhGaussianPolicy:
+    def policy(self) -> Policy:
         """Make the skill's policy; it does not require gradients."""
-        about = self.metadata
-        policy = TanhGaussianPolicy(
-            about.obs_dim, about.act_dim, about.hidden, torch.Generator().manual_seed(0)
-        )
-        own = {k: v for k, v in self.tensors.items() if k.startswith('policy.')}
-        load_prefixed_state('policy', policy, own)
-        return policy.requires_grad_(False)
+        return _loaded('policy', _spec(self.metadata).make_policy(), self.tensors)
+
+    def q_function(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return Q of observations (..., n) and actions (..., m): values (...).
+
+        Its parameters do not require gradients; for a NAF skill it is a `NAFQuadratic`.
+        """
+        networks = _q_networks(self.metadata)
+        loaded = {k: _loaded(k, network, self.tensors) for k, network in networks.items()}
+        return q_function(self.policy(), loaded)
 
 
 def save_skill(folder: Path, skill: Skill) -> SkillMetadata:
@@ -150,10 +158,26 @@ def _read_metadata(folder: Path) -> SkillMetadata:
         raise SkillError(f'skill {folder}: {error}') from error
 
 
+def _spec(about: SkillMetadata) -> PolicySpec:
+    return PolicySpec(about.obs_dim, about.act_dim, about.hidden, about.algorithm)
+
+
+def _q_networks(about: SkillMetadata) -> dict[str, nn.Module]:
+    """Make the Q-networks of a skill; their parameters are yet to be set."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = about.obs_dim, about.act_dim, about.hidden
+    return make_q_networks(about.algorithm, *sizes, about.layer_norm, generator)
+
+
 def _shapes(about: SkillMetadata) -> dict[str, tuple[int, ...]]:
-    shapes = PolicySpec(about.obs_dim, about.act_dim, about.hidden).shapes()
+    shapes = _spec(about).shapes()
     with torch.device('meta'):
-        q = QFunction(about.obs_dim, about.act_dim, about.hidden, about.layer_norm)
-    for prefix in ('q1', 'q2'):
-        shapes |= {f'{prefix}.{k}': tuple(v.shape) for k, v in q.state_dict().items()}
+        networks = _q_networks(about)
+    for prefix, network in networks.items():
+        shapes |= {f'{prefix}.{k}': tuple(v.shape) for k, v in network.state_dict().items()}
     return shapes
+
+
+def _loaded(prefix: str, network: _Network, tensors: Mapping[str, Tensor]) -> _Network:
+    load_prefixed_state(prefix, network, dict(tensors))
+    return network.requires_grad_(False)

@@ -3,7 +3,7 @@
 
 import pytest
 
-from maxent_rl.algorithms import ALGORITHMS, make_algorithm
+from maxent_rl.algorithms import ALGORITHMS, algorithm_config, make_algorithm
 from maxent_rl.sac_config import SACConfig
 
 
@@ -11,6 +11,14 @@ def test_every_known_algorithm_can_be_made_with_its_defaults():
     for name in ALGORITHMS:
         algorithm = make_algorithm(name, 3, 2, {}, seed=0)
         assert (algorithm.obs_dim, algorithm.act_dim) == (3, 2)
+        assert (algorithm.policy.obs_dim, algorithm.policy.act_dim) == (3, 2)
+        assert algorithm.updates == 0
+        assert algorithm.state()[1]['algorithm'] == name
+
+
+def test_only_the_algorithms_with_entropy_have_a_temperature():
+    temperatures = {name: make_algorithm(name, 3, 2, {}, 0).temperature for name in ALGORITHMS}
+    assert {name for name, value in temperatures.items() if value > 0.0} == {'sac', 'soft_q'}
 
 
 def test_options_reach_the_configuration_in_their_types():
@@ -23,6 +31,25 @@ def test_options_reach_the_configuration_in_their_types():
 def test_an_unknown_algorithm_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'ppo'.*sac"):
         make_algorithm('ppo', 3, 2, {}, seed=0)
+
+
+@pytest.mark.parametrize('name', ALGORITHMS)
+def test_what_every_configuration_has_can_be_set_for_every_algorithm(name):
+    options = {'hidden': [32, 16], 'discount': 0, 'layer_norm': False, 'batch_size': 8}
+    config = algorithm_config(name, options)
+    assert (config.hidden, config.layer_norm, config.batch_size) == ((32, 16), False, 8)
+    assert isinstance(config.discount, float)
+    assert algorithm_config(name, {}) == ALGORITHMS[name].config()
+
+
+@pytest.mark.parametrize('name', ALGORITHMS)
+@pytest.mark.parametrize(
+    'option', [{'gamma': 0.9}, {'discount': 'high'}, {'batch_size': 0}, {'hidden': [0]}]
+)
+def test_errors_name_the_algorithm_and_the_option(name, option):
+    with pytest.raises(ValueError, match=next(iter(option))) as caught:
+        algorithm_config(name, option)
+    assert name in str(caught.value).lower()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,15 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def test_acting_with_drawn_noise_is_sampling():
+    policy = TanhGaussianPolicy(5, 3, (16,), seeded())
+    obs = torch.randn(5, generator=seeded())
+    noise = policy.draw_noise(None, seeded(3))
+    action, _ = policy.sample(obs, seeded(3))
+    assert torch.equal(policy.act(obs, noise), action)
+    assert torch.equal(policy.draw_noise(noise, seeded(3)), noise)  # it has no memory
+
+
 def test_a_fresh_policy_explores_nearly_uniformly():
     policy = TanhGaussianPolicy(5, 3, (64, 64), seeded())
     obs = torch.randn(20_000, 5, generator=seeded(1))

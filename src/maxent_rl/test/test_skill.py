@@ -4,12 +4,13 @@
 from dataclasses import replace
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import torch
 
+from maxent_rl.algorithms import ALGORITHMS, make_algorithm
 from maxent_rl.networks import QFunction, load_prefixed_state
-from maxent_rl.sac import SAC, SACConfig
 from maxent_rl.skill import (
     Skill,
     SkillError,
@@ -20,30 +21,40 @@ from maxent_rl.skill import (
     skill_folder,
 )
 
+SHIPPED = Path(__file__).parents[3] / 'skills'
 
-def make_skill(name='reach', obs=(2, 1), joints=('j0', 'j1'), hidden=(16, 16), seed=0, norm=True):
-    config = SACConfig(hidden=hidden, layer_norm=norm)
-    sac = SAC(sum(obs), len(joints), config, seed)
+
+def make_skill(
+    name='reach',
+    obs=(2, 1),
+    joints=('j0', 'j1'),
+    hidden=(16, 16),
+    seed=0,
+    norm=True,
+    algorithm='sac',
+):
+    options = {'hidden': hidden, 'layer_norm': norm}
+    learner = make_algorithm(algorithm, sum(obs), len(joints), options, seed)
     metadata = SkillMetadata(
         name=name,
         robot='sawyer',
         task='reach',
-        algorithm='sac',
-        temperature=sac.temperature,
-        discount=config.discount,
+        algorithm=algorithm,
+        temperature=learner.temperature,
+        discount=learner.config.discount,
         layout=tuple({'name': f'part{i}', 'size': size} for i, size in enumerate(obs)),
         layout_hash='0123456789abcdef',
         action_mode='torque',
         action_joints=joints,
         action_scale=(1.0,) * len(joints),
         hidden=hidden,
-        layer_norm=config.layer_norm,
+        layer_norm=norm,
         limits={},
         metrics={},
         provenance={'seed': seed},
         created='2026-11-23T14:00:00+00:00',
     )
-    return sac, Skill(metadata, sac.skill_tensors())
+    return learner, Skill(metadata, learner.skill_tensors())
 
 
 @pytest.mark.parametrize('norm', [True, False])
@@ -60,6 +71,67 @@ def test_a_loaded_skill_acts_and_values_as_the_saved_learner(tmp_path, norm):
             q = QFunction(3, 2, (16, 16), layer_norm=norm)
             load_prefixed_state(name, q, dict(loaded.tensors))
             assert torch.equal(q(obs, action), original(obs, action))
+
+
+@pytest.mark.parametrize('algorithm', ALGORITHMS)
+def test_a_skill_of_every_algorithm_acts_and_values_as_the_saved_learner(tmp_path, algorithm):
+    learner, skill = make_skill(algorithm=algorithm, seed=1)
+    with torch.no_grad():  # so that nothing is near zero
+        for parameter in learner.policy.parameters():
+            parameter.mul_(3.0)
+    skill = Skill(skill.metadata, learner.skill_tensors())
+    save_skill(tmp_path / 'reach', skill)
+    loaded = load_skill(tmp_path / 'reach')
+    generator = torch.Generator().manual_seed(0)
+    obs, action = torch.randn(10, 3, generator=generator), torch.zeros(10, 2)
+    policy, q = loaded.policy(), loaded.q_function()
+    noise = policy.draw_noise(None, generator).expand(10, -1)
+    with torch.no_grad():
+        assert torch.equal(policy.mode(obs), learner.policy.mode(obs))
+        assert torch.equal(policy.act(obs, noise), learner.policy.act(obs, noise))
+        if algorithm == 'sac':
+            expected = torch.minimum(learner.q1(obs, action), learner.q2(obs, action))
+        else:
+            expected = learner.q_function(obs, action)
+        assert torch.equal(q(obs, action), expected)
+    assert not policy.act(obs, noise).requires_grad
+    assert not q(obs, action).requires_grad
+    assert loaded.metadata.temperature == learner.temperature
+
+
+def test_q_of_a_skill_can_be_differentiated_by_the_action():
+    _, skill = make_skill(algorithm='naf')
+    action = torch.full((4, 2), 0.5, requires_grad=True)
+    (slope,) = torch.autograd.grad(skill.q_function()(torch.zeros(4, 3), action).sum(), action)
+    assert (slope < 0.0).all()  # its maximum is near zero
+
+
+def test_a_skill_of_an_unknown_algorithm_is_refused_by_name(tmp_path):
+    save_skill(tmp_path / 'reach', make_skill()[1])
+    path = tmp_path / 'reach' / 'skill.json'
+    path.write_text(path.read_text().replace('"sac"', '"ppo"'))
+    with pytest.raises(SkillError, match=r"skill reach: unknown algorithm 'ppo'; known: .*naf"):
+        load_skill(tmp_path / 'reach')
+
+
+def test_a_skill_of_another_algorithm_than_it_says_is_refused(tmp_path):
+    save_skill(tmp_path / 'reach', make_skill(algorithm='ddpg')[1])
+    path = tmp_path / 'reach' / 'skill.json'
+    whole = path.read_text()
+    for other in ('sac', 'soft_q', 'naf'):
+        path.write_text(whole.replace('"ddpg"', f'"{other}"'))
+        with pytest.raises(SkillError, match='W6'):
+            load_skill(tmp_path / 'reach')
+
+
+@pytest.mark.parametrize('name', ['sawyer_reach', 'sawyer_reach_random'])
+def test_the_skills_of_this_repository_are_readable_and_act(name):
+    skill = load_skill(SHIPPED / name)
+    assert skill.metadata.algorithm == 'sac'
+    obs = torch.zeros(5, skill.metadata.obs_dim)
+    action = skill.policy().mode(obs)
+    assert action.shape == (5, 7)
+    assert skill.q_function()(obs, action).isfinite().all()
 
 
 def test_a_full_size_skill_is_below_a_megabyte(tmp_path):

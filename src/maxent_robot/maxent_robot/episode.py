@@ -222,9 +222,11 @@ class EpisodeActor:
         return [AnnounceGoal(start.goal), *self._advance(state)]
 
     def _begin_acting(self, state: RobotState) -> list[Output]:
+        assert self.policy is not None
         self._phase, self._count = _Phase.ACTING, 0
         self._forget()
         self._book.begin(self._episode)
+        self.policy.begin()
         return self._arrive(state)
 
     def _move(self, state: RobotState) -> list[Output]:

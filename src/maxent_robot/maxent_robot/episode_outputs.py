@@ -21,6 +21,7 @@ class ActivePolicy:
     call: Callable[[Vector32], Vector32]
     name: str
     version: int
+    begin: Callable[[], None] = lambda: None  # told before the first action of each episode
 
 
 @dataclass(frozen=True, eq=False)

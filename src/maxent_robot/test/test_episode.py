@@ -9,6 +9,7 @@ import pytest
 
 from maxent_robot import episode_seed
 from maxent_robot.episode import (
+    ActivePolicy,
     AnnounceGoal,
     EmitStep,
     EpisodeActor,
@@ -42,6 +43,19 @@ def test_what_was_applied_is_recorded_beside_what_was_asked_and_judged():
         np.testing.assert_array_equal(step.action, chosen)
         np.testing.assert_allclose(step.applied_action, 0.5 * chosen, rtol=1e-6)
         assert step.reward == -step.measures['distance']
+
+
+def test_the_policy_is_told_of_each_episode_before_its_first_action_and_of_nothing_else():
+    calls = []
+
+    def act(observation):
+        calls.append('act')
+        return np.zeros(7, np.float32)
+
+    actor = make_actor(steps=3, max_episodes=2)
+    actor.policy = ActivePolicy(act, 'run', 1, lambda: calls.append('begin'))
+    World(actor, lose={2}).run_episodes(2)  # what is lost begins a segment, no episode
+    assert calls == ['begin', 'act', 'act', 'act'] * 2
 
 
 def test_start_pose_and_goal_are_drawn_with_the_seed_of_the_episode():

@@ -30,7 +30,7 @@ def add_settings(
             dest=name,
             default=argparse.SUPPRESS,
             metavar=name.upper(),
-            nargs='*' if name == 'task_options' else None,
+            nargs='*' if name.endswith('_options') else None,
             help=f'{text}; default: {default_text(name) or "none"}',
         )
 

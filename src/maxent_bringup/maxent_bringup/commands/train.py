@@ -63,8 +63,12 @@ def _config(texts: dict[str, str]) -> SystemConfig:
     run, trainer = content['run'], content['trainer']
     former = {
         **{name: str(run[name]) for name in ('robot', 'task', 'skill')},
-        **{name: str(trainer[name]) for name in ('seed', 'max_steps', 'updates_per_step')},
+        **{
+            name: str(trainer[name])
+            for name in ('algorithm', 'seed', 'max_steps', 'updates_per_step')
+        },
         'task_options': ' '.join(run['task_options']),
+        'algorithm_options': ' '.join(trainer['algorithm_options']),
     }
     return system_config('train', {**former, **texts})
 

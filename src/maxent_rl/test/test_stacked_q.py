@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stacked Q-functions: the same numbers and gradients as one network after another."""
+
+import pytest
+import torch
+
+from maxent_rl.networks import QFunction
+from maxent_rl.stacked_q import StackedQ
+
+
+def networks(hidden=(32, 24), norm=True, count=4):
+    generator = torch.Generator().manual_seed(0)
+    made = [QFunction(3, 2, hidden, norm, generator) for _ in range(count)]
+    for parameter in [p for network in made for p in network.parameters()]:
+        parameter.data.normal_(0.0, 0.5, generator=generator)
+    return made
+
+
+@pytest.mark.parametrize('norm', [True, False])
+@pytest.mark.parametrize(
+    ('hidden', 'states', 'candidates'),
+    [((32, 24), 1, 7), ((8,), 2, 3), ((16, 16, 16), 5, 4), ((128, 128), 4, 60)],
+    ids=['batched', 'one hidden layer', 'three', 'one by one'],
+)
+def test_values_and_slopes_are_those_of_each_network(norm, hidden, states, candidates):
+    singles = networks(hidden, norm)
+    stacked = StackedQ([network.state_dict() for network in singles], obs_dim=3)
+    generator = torch.Generator().manual_seed(1)
+    obs = torch.randn((states, 3), generator=generator)
+    actions = torch.rand((states, candidates, 2), generator=generator).requires_grad_(True)
+    values = stacked(obs, actions)
+    repeated = obs.unsqueeze(1).expand(states, candidates, 3)
+    wanted = torch.stack([network(repeated, actions) for network in singles])
+    torch.testing.assert_close(values, wanted, rtol=1e-4, atol=1e-4)
+    (slope,) = torch.autograd.grad(values.sin().sum(), actions)
+    (wanted_slope,) = torch.autograd.grad(wanted.sin().sum(), actions)
+    torch.testing.assert_close(slope, wanted_slope, rtol=1e-3, atol=1e-3)
+
+
+def test_later_changes_of_the_networks_are_not_seen():
+    singles = networks()
+    stacked = StackedQ([network.state_dict() for network in singles], obs_dim=3)
+    obs, actions = torch.zeros(1, 3), torch.zeros(1, 2, 2)
+    before = stacked(obs, actions)
+    singles[0].layers[0].bias.data += 1.0
+    assert torch.equal(stacked(obs, actions), before)
+    assert not before.requires_grad
+
+
+def test_networks_of_other_shapes_are_refused():
+    different = [networks()[0], networks((32, 25))[0]]
+    with pytest.raises(ValueError, match='different shapes'):
+        StackedQ([network.state_dict() for network in different], obs_dim=3)
