@@ -42,7 +42,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     'ddpg': COMMON,
     'naf': COMMON,
 }
-STEPS = 40_000
+STEPS = 25_000
 UPDATES_PER_STEP = 0.5
 TRY_EVERY, TRY_EPISODES, TRY_SEED = 2_000, 10, 500  # steps
 END_EPISODES, END_SEED = 50, 1000

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T3: gradient steps to a compound skill, after Fig. 3 of the composable paper.
 
-    maxent bench T3 [--steps 40000] [--seeds 3]
+    maxent bench T3 [--steps 25000] [--seeds 3]
 
 Compares, for the puck in the bottom left corner and for each seed: training directly (online),
 extracting a policy from the composed Q-function, offline soft Q-learning from the very data that

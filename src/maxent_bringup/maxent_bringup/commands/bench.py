@@ -11,6 +11,7 @@ import argparse
 import ast
 from collections.abc import Sequence
 from pathlib import Path
+import signal
 import subprocess
 import sys
 
@@ -33,14 +34,13 @@ def main(arguments: Sequence[str]) -> int:
         _show(folder)
         return 0
     script = find_script(folder, chosen.row)
-    # In the root of the sources, so that an interrupted benchmark finds its parts in runs/.
-    command = [sys.executable, str(script), *chosen.arguments]
-    with subprocess.Popen(command, cwd=folder.parent) as child:
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:  # which the child gets too, and ends in order
-                continue
+    # Ctrl-C reaches the script too, which ends in order; its exit code is waited for.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        # In the root of the sources, so that an interrupted benchmark finds its parts in runs/.
+        return subprocess.call([sys.executable, str(script), *chosen.arguments], cwd=folder.parent)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def benchmarks_folder() -> Path:
