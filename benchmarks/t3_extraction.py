@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T3: gradient steps to a compound skill, after Fig. 3 of the composable paper.
 
-    maxent bench T3 [--steps 25000] [--seeds 3]
+    maxent bench T3 [--steps 22000] [--seeds 3]
 
 Compares, for the puck in the bottom left corner and for each seed: training directly (online),
 extracting a policy from the composed Q-function, offline soft Q-learning from the very data that
@@ -138,7 +138,8 @@ def draw(figures: dict[str, Any]) -> None:
         ('direct', 'tab:blue', 'trained directly, online'),
         ('offline', 'tab:orange', 'soft Q-learning offline, same data'),
     ):
-        axes.plot(*np.transpose(figures['curves'][name]), color=colour, label=label)
+        curve = [point for point in figures['curves'][name] if point[0] > 0]  # 0: not trained yet
+        axes.plot(*np.transpose(curve), color=colour, label=label)
     axes.axhline(figures['immediate_distance'], color='tab:green', ls='--',
                  label='composed Q, at once, no training')  # fmt: skip
     axes.set(xscale='log', yscale='log', xlabel='gradient steps', ylabel='final distance (m)')

@@ -31,6 +31,8 @@ JOINTS = ('joint_1', 'joint_2', 'joint_3')
 # puck where pushing right begins as to the side where pushing left begins.
 START_POSE = np.deg2rad([75.0, -75.0, -60.0])
 START_NOISE = 0.05  # rad, uniform, +-
+JOINT_RANGE = np.array([np.pi, 2.4, 2.4])  # rad, of starts anywhere; joints 2 and 3 end at 2.6
+REACH = 1.4  # m
 PUCK_LOW, PUCK_HIGH = np.array([0.3, -1.0]), np.array([1.0, -0.4])  # m
 SOLVED_CORNER, SOLVED_RADIUS = np.array([1.0, -1.0]), 0.45  # m, no puck starts near this corner
 IMAGE_SIZE = 480  # pixels
@@ -76,15 +78,19 @@ class PusherEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode at rest, with the arm near START_POSE and the puck anywhere."""
+        """Begin an episode at rest: the arm near START_POSE, the puck in its box.
+
+        In a share `anywhere` of the episodes both are anywhere within reach: skills that are to be
+        composed must know places that they would not go to by themselves.
+        """
         super().reset(seed=seed)
         mujoco.mj_resetData(self.model, self.data)
         self._show_goal()
-        noise = self.np_random.uniform(-START_NOISE, START_NOISE, 3)
-        self.data.qpos[:3] = START_POSE + noise
-        self.data.qpos[3:] = self._free_puck()
+        share = self.config.anywhere
+        draw = self._anywhere if share and self.np_random.random() < share else self._usual
+        self.data.qpos[:] = draw()
         while self._touches():
-            self.data.qpos[3:] = self._free_puck()
+            self.data.qpos[:] = draw()
         self._count = 0
         return self._observe(), self._info()
 
@@ -126,12 +132,20 @@ class PusherEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             self._renderer.close()
             self._renderer = None
 
-    def _free_puck(self) -> Vector:
-        """Draw a position (2,) that is not solved already for the bottom right corner."""
+    def _usual(self) -> Vector:
+        """Draw arm and puck (5,) of the task, not solved already for the bottom right corner."""
+        noise = self.np_random.uniform(-START_NOISE, START_NOISE, 3)
         while True:
             puck = self.np_random.uniform(PUCK_LOW, PUCK_HIGH)
             if np.linalg.norm(puck - SOLVED_CORNER) >= SOLVED_RADIUS:
-                return puck
+                return np.concatenate([START_POSE + noise, puck])
+
+    def _anywhere(self) -> Vector:
+        """Draw arm and puck (5,) from all that the arm can reach, uniform over the area."""
+        joints = self.np_random.uniform(-JOINT_RANGE, JOINT_RANGE)
+        angle, square = self.np_random.uniform((-np.pi, 0.0), (np.pi, REACH**2))
+        puck = np.sqrt(square) * np.array([np.cos(angle), np.sin(angle)])
+        return np.concatenate([joints, puck])
 
     def _touches(self) -> bool:
         mujoco.mj_forward(self.model, self.data)

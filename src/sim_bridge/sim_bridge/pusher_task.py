@@ -47,6 +47,9 @@ class PusherConfig:
     episode_steps: int = number(100, 1, 100_000, 'steps after which an episode is truncated')
     action_cost: float = number(0.1, 0.0, 100.0, 'weight of the squared action, in [-1, 1]')
     approach: float = number(0.0, 0.0, 100.0, '1/m, weight of the distance from tip to puck')
+    anywhere: float = number(
+        0.0, 0.0, 1.0, 'share of the episodes that start with arm and puck anywhere within reach'
+    )
 
     def __post_init__(self) -> None:
         if not isinstance(self.goal, str) or self.goal not in GOALS:
