@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 import copy
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,47 +21,12 @@ from maxent_rl import losses
 from maxent_rl.composition import Composition, CompositionError
 from maxent_rl.deterministic_policy import DeterministicPolicy
 from maxent_rl.diverged import check_finite
+from maxent_rl.extraction_config import ExtractionConfig
 from maxent_rl.networks import TanhGaussianPolicy
-from maxent_rl.option_ranges import check_options
 from maxent_rl.policy import Policy
 from maxent_rl.sampling_network import SamplingPolicy
 from maxent_rl.svgd import svgd_direction
 from maxent_rl.trained_parameters import TrainedParameters
-
-
-@dataclass(frozen=True)
-class ExtractionConfig:
-    """Settings of an extraction.
-
-    Raises:
-        ValueError: a value outside its range (metadata `min` and `max`, both allowed values).
-    """
-
-    steps: int = field(default=1000, metadata={'doc': 'gradient steps', 'min': 1, 'max': 10**8})
-    batch_size: int = field(
-        default=128, metadata={'doc': 'states per step', 'min': 1, 'max': 65536}
-    )
-    particles: int = field(
-        default=16, metadata={'doc': 'actions per state (sampling network)', 'min': 2, 'max': 1024}
-    )
-    learning_rate: float = field(
-        default=1e-3, metadata={'doc': 'step size of Adam', 'min': 1e-8, 'max': 1.0}
-    )
-    decay: float = field(
-        default=1.0,
-        metadata={
-            'doc': 'share of the step size that is left after `steps`, reached log-linearly',
-            'min': 1e-6,
-            'max': 1.0,
-        },
-    )
-    hidden: tuple[int, ...] = field(
-        default=(256, 256), metadata={'doc': 'units of each hidden layer of the policy'}
-    )
-
-    def __post_init__(self) -> None:
-        """Check every value against its range."""
-        check_options(self, 'extraction')
 
 
 class Extractor(ABC):

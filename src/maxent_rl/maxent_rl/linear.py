@@ -24,6 +24,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Compute `x @ weight.T + bias` for x (..., i), weight (o, i), bias (o,), differentiably."""
     large = x.dim() == 2 and x.shape[0] >= _MIN_ROWS and weight.shape[0] >= _MIN_OUTPUTS
     if _AVAILABLE and large and x.dtype == torch.float32:
+        if not torch.is_grad_enabled():
+            return _product(x, weight, bias)
         result: Tensor = _OneDnnLinear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
         return result
     return functional.linear(x, weight, bias)

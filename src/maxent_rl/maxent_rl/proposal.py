@@ -7,17 +7,18 @@ density of the whole (Veach and Guibas 1995, balance heuristic).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import math
 
 import torch
 from torch import Generator, Tensor
 
 from maxent_rl.composition import Composition
-from maxent_rl.deterministic_policy import NOISE_SCALE, DeterministicPolicy
+from maxent_rl.deterministic_policy import NOISE_SCALE
 from maxent_rl.distributions import log_det_tanh
-from maxent_rl.networks import TanhGaussianPolicy
-from maxent_rl.policy import Policy
+from maxent_rl.networks import LOG_STD_MAX, LOG_STD_MIN, TanhGaussianPolicy
 from maxent_rl.sampling_network import SamplingPolicy
+from maxent_rl.stacked_q import StackedPerceptrons, same_shapes
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _LOG_TWO = math.log(2.0)
@@ -31,7 +32,7 @@ class Proposal:
       their normalised weighted product: that is the composed policy itself as far as the skills'
       policies are the Boltzmann policies of their Q.
     - A sampling network has none: Gaussians of standard deviation `width` around its samples do.
-    - A deterministic policy is a Gaussian around its action, as wide as its exploration.
+    - Any other policy is a Gaussian around its `mode`, as wide as DDPG's exploration.
     """
 
     def __init__(self, composition: Composition, candidates: int, width: float) -> None:
@@ -42,8 +43,15 @@ class Proposal:
         """
         policies = [constituent.policy for constituent in composition.constituents]
         self._gaussians = [p for p in policies if isinstance(p, TanhGaussianPolicy)]
-        self._others = [p for p in policies if not isinstance(p, TanhGaussianPolicy)]
-        self._product = composition.mode == 'and' and not self._others
+        self._samplers = [p for p in policies if isinstance(p, SamplingPolicy)]
+        self._steady = [
+            p for p in policies if not isinstance(p, TanhGaussianPolicy | SamplingPolicy)
+        ]
+        self._gaussian_stack = _stacked(self._gaussians)
+        self._sampler_stack = _stacked(self._samplers)
+        if self._samplers:
+            self._direct = torch.stack([p.direct.detach() for p in self._samplers])
+        self._product = composition.mode == 'and' and len(self._gaussians) == len(policies)
         self._shares = composition.shares.view(-1, 1)
         skilled = len(policies) + self._product
         if candidates <= skilled or not width > 0.0:
@@ -57,8 +65,8 @@ class Proposal:
         uniform = candidates - skilled * self._each
         counts = torch.tensor([*[self._each] * skilled, uniform], dtype=torch.float32)
         self._log_shares = (counts / candidates).log().view(-1, 1)
-        samplers = sum(isinstance(policy, SamplingPolicy) for policy in self._others)
-        self.groups = skilled + samplers  # of normal numbers: each centre needs some of its own
+        # Groups of normal numbers: a sampler needs some for its samples, some for what is around.
+        self.groups = skilled + len(self._samplers)
         self.normals = self.groups * self._each * self._act_dim
         self.uniforms = uniform * self._act_dim
 
@@ -88,7 +96,7 @@ class Proposal:
             u = torch.cat((inner, torch.atanh(drawn.clamp(-_INSIDE, _INSIDE))), dim=1)
             logs.append(_gaussian_logs(u, mean, log_std))
         for _, centres, width in kernels:
-            logs.append(_kernel_log(actions, centres, width))
+            logs.append(_kernel_logs(actions, centres, width))
         logs.append(actions.new_full((1, 1, 1), -m * _LOG_TWO).expand(b, 1, actions.shape[1]))
         log_density = torch.logsumexp(torch.cat(logs, dim=1) + self._log_shares, dim=1)
         if kernels:
@@ -98,9 +106,14 @@ class Proposal:
 
     def _heads(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log standard deviations (b, G, m) of the Gaussians before squashing."""
-        heads = [policy(obs) for policy in self._gaussians]
-        mean = torch.stack([head[0] for head in heads], dim=1)
-        log_std = torch.stack([head[1] for head in heads], dim=1)
+        if self._gaussian_stack is not None:
+            stacked = self._gaussian_stack(obs.expand(len(self._gaussians), *obs.shape))
+            mean, log_std = stacked.transpose(0, 1).chunk(2, dim=-1)
+            log_std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
+        else:
+            heads = [policy(obs) for policy in self._gaussians]
+            mean = torch.stack([head[0] for head in heads], dim=1)
+            log_std = torch.stack([head[1] for head in heads], dim=1)
         if not self._product:
             return mean, log_std
         precision = self._shares * torch.exp(-2.0 * log_std)
@@ -109,23 +122,37 @@ class Proposal:
         return torch.cat((mean, centre), dim=1), torch.cat((log_std, -0.5 * total.log()), dim=1)
 
     def _kernels(self, obs: Tensor, noise: Tensor) -> list[tuple[Tensor, Tensor, float]]:
-        """Draws (b, each, m), centres (b, c, m) and width of each policy without a density."""
+        """Draws (b, P each, m), centres (b, P, c, m) and width, for policies of one kind."""
         found = []
-        start = 0
-        for policy in self._others:
-            if isinstance(policy, SamplingPolicy):
-                centres, width = torch.tanh(policy.samples(obs, noise[:, start])), self._width
-                start += 1
-            else:
-                centres, width = _mode(policy, obs).unsqueeze(1), NOISE_SCALE
-            found.append((centres + width * noise[:, start], centres, width))
-            start += 1
-        return found
+        count = len(self._samplers)
+        if count:
+            centres = self._sampled_centres(obs, noise[:, :count])
+            found.append((centres, noise[:, count : 2 * count], self._width))
+        if self._steady:
+            centres = torch.stack([policy.mode(obs) for policy in self._steady], dim=1).unsqueeze(
+                2
+            )
+            found.append((centres, noise[:, 2 * count :], NOISE_SCALE))
+        return [((c + width * z).flatten(1, 2), c, width) for c, z, width in found]
+
+    def _sampled_centres(self, obs: Tensor, noise: Tensor) -> Tensor:
+        """Actions (b, P, c, m) of the P sampling networks, for noise of that shape."""
+        if self._sampler_stack is None:
+            rows = zip(self._samplers, noise.unbind(dim=1), strict=True)
+            return torch.tanh(torch.stack([p.samples(obs, own) for p, own in rows], dim=1))
+        b, p, c, m = noise.shape
+        by_policy = noise.transpose(0, 1)
+        states = obs[None, :, None].expand(p, b, c, obs.shape[1])
+        inputs = torch.cat((states, by_policy), dim=-1).view(p, b * c, -1)
+        passed_on = by_policy.reshape(p, b * c, m) @ self._direct
+        u = (self._sampler_stack(inputs) + passed_on).view(p, b, c, m)
+        return torch.tanh(u).transpose(0, 1)
 
 
-def _mode(policy: Policy, obs: Tensor) -> Tensor:
-    assert isinstance(policy, DeterministicPolicy)
-    return policy.mode(obs)
+def _stacked(policies: Sequence[TanhGaussianPolicy | SamplingPolicy]) -> StackedPerceptrons | None:
+    """Join the policies' networks, or none where there are none or of different shapes."""
+    layers = [{k: v for k, v in p.state_dict().items() if k != 'direct'} for p in policies]
+    return StackedPerceptrons(layers) if layers and same_shapes(layers) else None
 
 
 def _gaussian_logs(u: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
@@ -135,10 +162,10 @@ def _gaussian_logs(u: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return -0.5 * standard.square().sum(dim=-1) - constant - log_det_tanh(u).unsqueeze(1)
 
 
-def _kernel_log(actions: Tensor, centres: Tensor, width: float) -> Tensor:
-    """Log-density (b, 1, k) of Gaussians around centres (b, c, m) at actions (b, k, m)."""
-    squared = torch.cdist(actions, centres).square() / (-2.0 * width * width)
-    constant = math.log(centres.shape[1]) + actions.shape[-1] * (
-        math.log(width) + _HALF_LOG_TWO_PI
-    )
-    return (torch.logsumexp(squared, dim=-1) - constant).unsqueeze(1)
+def _kernel_logs(actions: Tensor, centres: Tensor, width: float) -> Tensor:
+    """Log-densities (b, P, k) of Gaussians around centres (b, P, c, m) at actions (b, k, m)."""
+    b, p, c, m = centres.shape
+    distance = torch.cdist(actions, centres.flatten(1, 2)).view(b, -1, p, c)
+    logs = torch.logsumexp(distance.square() / (-2.0 * width * width), dim=-1)
+    constant = math.log(c) + m * (math.log(width) + _HALF_LOG_TWO_PI)
+    return (logs - constant).transpose(1, 2)

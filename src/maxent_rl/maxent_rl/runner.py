@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
+from maxent_rl.heap import keep_freed_memory
 from maxent_rl.policy import Policy
 
 
@@ -15,9 +16,10 @@ def configure_torch() -> None:
     """Let torch use one thread in this process; call it once at the start of a program.
 
     Networks of this size gain nothing from more threads, and waiting for a busy core costs tens
-    of milliseconds (pytorch issue 13757).
+    of milliseconds (pytorch issue 13757). Memory of freed tensors is kept for the next ones.
     """
     torch.set_num_threads(1)
+    keep_freed_memory()
 
 
 class PolicyRunner:

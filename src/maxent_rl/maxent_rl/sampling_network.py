@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from maxent_rl.networks import linear_layers
 from maxent_rl.policy import Policy
-from maxent_rl.svgd import median_bandwidth, squared_distances
+from maxent_rl.svgd import median_kernel, squared_distances
 
 _CANDIDATES = 16  # among which `mode` chooses
 _CANDIDATE_SEED = 0  # of their noise, the same in every process: evaluation is reproducible
@@ -80,7 +80,6 @@ class SamplingPolicy(Policy):
         flat = obs.reshape(-1, self.obs_dim)
         noise = self._candidates.expand(len(flat), *self._candidates.shape)
         actions = torch.tanh(self.samples(flat, noise))
-        squared = squared_distances(actions)
-        h = median_bandwidth(squared).view(-1, 1, 1)
-        best = torch.exp(-squared / h).sum(dim=-1).argmax(dim=-1)
+        kernel, _ = median_kernel(squared_distances(actions))
+        best = kernel.sum(dim=-1).argmax(dim=-1)
         return actions[torch.arange(len(flat)), best].view(*obs.shape[:-1], self.act_dim)

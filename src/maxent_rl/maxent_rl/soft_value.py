@@ -7,9 +7,11 @@ import math
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 _LOG_TWO = math.log(2.0)
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+_SMALLEST_EXPONENT = -80.0  # exp of less is as good as 0, but slow: no normal float32 number
 
 
 def soft_value(q: Tensor, log_density: Tensor, temperature: float | Tensor) -> Tensor:
@@ -63,9 +65,10 @@ def mixed_proposal(
     near = near + width * torch.randn((b, half, m), generator=generator)
     uniform = torch.rand((b, k - half, m), generator=generator) * 2.0 - 1.0
     actions = torch.cat((near, uniform), dim=1)
-    squared = torch.cdist(actions, centres).square() / (-2.0 * width * width)
-    log_near = torch.logsumexp(squared, dim=-1) - math.log(c)
-    log_near = log_near - m * (math.log(width) + _HALF_LOG_TWO_PI)
-    log_density = torch.logaddexp(log_near, torch.tensor(-m * _LOG_TWO)) - _LOG_TWO
+    # How much denser the Gaussians lie than the uniform draws, in logarithms.
+    peak = m * (_LOG_TWO - math.log(width) - _HALF_LOG_TWO_PI) - math.log(c)
+    each = torch.cdist(centres, actions).square() / (-2.0 * width * width) + peak
+    ratio = torch.logsumexp(each.clamp_min(_SMALLEST_EXPONENT), dim=1)
+    log_density = functional.softplus(ratio) - (m + 1) * _LOG_TWO
     outside = (actions.abs() > 1.0).any(dim=-1)
     return actions.clamp(-1.0, 1.0), log_density.masked_fill(outside, math.inf)

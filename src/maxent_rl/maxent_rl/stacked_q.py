@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several Q-functions of the same shape, evaluated together at many actions per state."""
+"""Several Q-functions or policies of the same shape, evaluated together."""
 
 from __future__ import annotations
 
@@ -73,8 +73,11 @@ class StackedQ:
             if norm is not None:
                 scale, offset = norm[0].unsqueeze(1), norm[1].unsqueeze(1)
                 x = torch.addcmul(offset, functional.layer_norm(x, x.shape[-1:]), scale)
-            x = torch.baddbmm(bias.unsqueeze(1), x.relu_(), weight.transpose(1, 2))
-        return x.squeeze(-1)
+            x = x.relu_()
+            if weight is self._weights[-1]:  # one output: a product of matrices is slower
+                return (x * weight).sum(dim=-1) + bias
+            x = torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+        return x
 
     def _one_by_one(self, first: Tensor) -> Tensor:
         """Values (E, rows) of outputs (rows, E, h) of the first layer."""
@@ -87,6 +90,35 @@ class StackedQ:
                 x = linear(functional.relu(x), weight[e], bias[e])
             values.append(x.squeeze(-1))
         return torch.stack(values)
+
+
+class StackedPerceptrons:
+    """E policies' perceptrons `layers.*`, each with inputs of its own, without gradients."""
+
+    def __init__(self, networks: Sequence[Mapping[str, Tensor]]) -> None:
+        """Copy the parameters of each policy's `state_dict`.
+
+        Raises:
+            ValueError: the networks have different shapes.
+        """
+        if not same_shapes(networks):
+            raise ValueError('policies of different shapes cannot be stacked')
+        count = sum(name.endswith('weight') for name in networks[0])
+        self._layers = [
+            tuple(
+                torch.stack([network[f'layers.{i}.{part}'].detach() for network in networks])
+                for part in ('weight', 'bias')
+            )
+            for i in range(count)
+        ]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Outputs (E, rows, o) of inputs (E, rows, i)."""
+        for i, (weight, bias) in enumerate(self._layers):
+            if i > 0:
+                x = x.relu_()
+            x = torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+        return x
 
 
 def same_shapes(networks: Sequence[Mapping[str, Tensor]]) -> bool:

@@ -10,13 +10,13 @@ from maxent_rl.diverged import DivergedError
 from maxent_rl.extraction import (
     EXTRACTORS,
     DeterministicExtractor,
-    ExtractionConfig,
     GaussianExtractor,
     SamplerExtractor,
     extract_deterministic,
     extract_gaussian,
     extract_sampler,
 )
+from maxent_rl.extraction_config import ExtractionConfig
 from maxent_rl.immediate import immediate_policy
 
 OBSERVATIONS = np.linspace(-1.0, 1.0, 200, dtype=np.float32)[:, None]
@@ -63,6 +63,21 @@ def test_the_extracted_sampler_covers_both_modes_of_skills_joined_by_or(gaussian
         actions = policy.act(torch.zeros(2000, 1), noise)
     assert 0.3 < (actions < -0.2).float().mean() < 0.7
     assert 0.3 < (actions > 0.2).float().mean() < 0.7
+
+
+def test_skills_without_any_preference_give_a_uniform_sampler(gaussian_policy):
+    def indifferent(obs, action):
+        return 0.0 * action.sum(dim=-1)
+
+    policy = gaussian_policy([0.0], [1.0])
+    skills = tuple(Constituent(name, policy, indifferent, 1.0) for name in 'ab')
+    sampler = extract_sampler(Composition(skills), OBSERVATIONS, FAST, seed=0)
+    noise = torch.randn((2000, 1), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        actions = sampler.act(torch.zeros(2000, 1), noise)
+    shares = torch.histc(actions, bins=4, min=-1.0, max=1.0) / 2000
+    assert shares.min() > 0.17
+    assert shares.max() < 0.33
 
 
 def test_the_extracted_deterministic_policy_takes_the_best_composed_action(composition):
@@ -162,11 +177,3 @@ def test_a_q_that_is_not_finite_stops_the_extraction_and_changes_nothing(gaussia
 def test_observations_that_are_none_are_refused(composition, observations):
     with pytest.raises(ValueError, match='observations must be'):
         extract_sampler(composition, observations.astype(np.float32), FAST, seed=0)
-
-
-@pytest.mark.parametrize(
-    'wrong', [{'steps': 0}, {'particles': 1}, {'decay': 0.0}, {'hidden': ()}], ids=str
-)
-def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match=f'extraction option {next(iter(wrong))}'):
-        ExtractionConfig(**wrong)

@@ -4,8 +4,8 @@
 import pytest
 import torch
 
-from maxent_rl.networks import QFunction
-from maxent_rl.stacked_q import StackedQ
+from maxent_rl.networks import QFunction, TanhGaussianPolicy
+from maxent_rl.stacked_q import StackedPerceptrons, StackedQ
 
 
 def networks(hidden=(32, 24), norm=True, count=4):
@@ -51,3 +51,22 @@ def test_networks_of_other_shapes_are_refused():
     different = [networks()[0], networks((32, 25))[0]]
     with pytest.raises(ValueError, match='different shapes'):
         StackedQ([network.state_dict() for network in different], obs_dim=3)
+
+
+@pytest.mark.parametrize('hidden', [(8,), (16, 12, 8)])
+def test_outputs_are_those_of_each_policy(hidden):
+    generator = torch.Generator().manual_seed(0)
+    policies = [TanhGaussianPolicy(3, 2, hidden, generator) for _ in range(3)]
+    for parameter in [p for policy in policies for p in policy.parameters()]:
+        parameter.data.normal_(0.0, 0.3, generator=generator)
+    obs = torch.randn((3, 5, 3), generator=generator)
+    found = StackedPerceptrons([policy.state_dict() for policy in policies])(obs)
+    wanted = torch.stack([torch.cat(p(own), dim=-1) for p, own in zip(policies, obs, strict=True)])
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    assert not found.requires_grad
+
+
+def test_policies_of_other_shapes_are_refused():
+    policies = [TanhGaussianPolicy(3, 2, (size,)) for size in (8, 9)]
+    with pytest.raises(ValueError, match='different shapes'):
+        StackedPerceptrons([policy.state_dict() for policy in policies])

@@ -68,6 +68,28 @@ def test_episodes_start_at_rest_with_a_free_puck_that_is_not_there_already(env):
         assert env.data.ncon == 0
 
 
+def test_starts_anywhere_fill_the_reach_of_the_arm_and_never_touch_the_puck():
+    env = make(anywhere=1.0)
+    pucks = []
+    for seed in range(200):
+        _, info = env.reset(seed=seed)
+        pucks.append(info['puck'])
+        assert env.data.ncon == 0
+        assert np.abs(env.data.qvel).max() == 0.0
+    pucks = np.array(pucks)
+    assert np.linalg.norm(pucks, axis=1).max() <= 1.4
+    quadrants = {(x > 0.0, y > 0.0) for x, y in pucks}
+    assert len(quadrants) == 4
+    assert (np.linalg.norm(pucks - [-1.0, -1.0], axis=1) < 0.3).any()  # also near the far corner
+
+
+def test_a_share_of_the_episodes_starts_anywhere():
+    env = make(anywhere=0.5)
+    usual = [np.abs(env.reset(seed=seed)[0][:3] - np.sin(START_POSE)).max() < 0.06
+             for seed in range(200)]  # fmt: skip
+    assert 70 < sum(usual) < 130
+
+
 def test_an_observation_says_where_everything_is(env):
     observation = rollout(env, 3)[-1]
     q, velocity, puck = env.data.qpos[:3], env.data.qvel[:3], env.data.qpos[3:]
