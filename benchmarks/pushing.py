@@ -77,7 +77,7 @@ def learn(
     def try_out(training: GymTraining, row: Row) -> None:
         workspace.progress(training.steps, steps)
         if training.steps % TRY_EVERY == 0:
-            ends = final_pucks(training.algorithm.policy, config, TRY_EPISODES, TRY_SEED)
+            ends = tried_pucks(training.algorithm.policy, config)
             row['tried'] = float(goal_distance(goal, ends).mean())
 
     training = train_gym(config, workspace.folder, try_out)
@@ -130,7 +130,7 @@ def extract(
     for at in TRIED_AT:
         extractor.run(observations, at - extractor.steps)
         workspace.progress(at, TRIED_AT[-1])
-        ends = final_pucks(extractor.policy, config, TRY_EPISODES, TRY_SEED)
+        ends = tried_pucks(extractor.policy, config)
         curve.append([at, float(goal_distance(config.task, ends).mean())])
     return extractor.policy, curve
 
@@ -145,6 +145,15 @@ def outcome(policy: Policy, config: GymRunConfig, deterministic: bool = True) ->
         'distances': away.round(4).tolist(),
         'pucks': ends.round(3).tolist(),
     }
+
+
+def tried_pucks(policy: Policy, config: GymRunConfig) -> NDArray[np.float64]:
+    """Return where the puck lies in the tries that make up a curve.
+
+    A policy of soft Q-learning is what its samples do; DDPG's and NAF's is without their noise.
+    """
+    deterministic = config.algorithm != 'soft_q'
+    return final_pucks(policy, config, TRY_EPISODES, TRY_SEED, deterministic)
 
 
 def final_pucks(

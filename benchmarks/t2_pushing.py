@@ -46,7 +46,10 @@ def jobs(steps: int, seeds: int) -> list[Job]:
 
 
 def table(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
-    """Return the rows of the table; `std` is over the test episodes of all seeds."""
+    """Return the rows of the table; `std` is over the test episodes of all seeds.
+
+    A policy of soft Q-learning is what its samples do, DDPG's and NAF's is without their noise.
+    """
     rows = []
     for algorithm in ALGORITHMS:
         kinds = [('constituent', goal, '') for goal in CONSTITUENTS]
@@ -56,10 +59,12 @@ def table(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
         for kind, goal, prefix in kinds:
             names = [n for n in outcomes if n.rpartition('_')[0] == f'{algorithm}_{prefix}{goal}']
             found = [outcomes[name].result for name in names]
-            row = {'goal': goal, 'kind': kind, 'algorithm': algorithm, **figures(found)}
-            for other in ('stochastic', 'immediate'):
-                if other in found[0]:
-                    row[other] = figures([each[other] for each in found])
+            main = [each['stochastic'] if algorithm == 'sql' else each for each in found]
+            row = {'goal': goal, 'kind': kind, 'algorithm': algorithm, **figures(main)}
+            if algorithm == 'sql':
+                row['deterministic'] = figures(found)
+            if 'immediate' in found[0]:
+                row['immediate'] = figures([each['immediate'] for each in found])
             rows.append({**row, 'seeds': [int(name.rpartition('_')[2]) for name in names]})
     return rows
 

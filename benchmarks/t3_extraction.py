@@ -26,13 +26,11 @@ from pushing import (
     EXTRACTION,
     MERGED,
     STEPS,
-    TRY_EPISODES,
     TRY_EVERY,
-    TRY_SEED,
     UPDATES_PER_STEP,
-    final_pucks,
     outcome,
     run_config,
+    tried_pucks,
 )
 from result_file import RESULTS, write_result
 import t2_pushing
@@ -68,9 +66,9 @@ def learn_offline(workspace: Workspace, seed: int, steps: int) -> dict[str, Any]
         algorithm.update(Batch(*map(torch.cat, zip(*halves, strict=True))))
         if update % TRY_EVERY == 0:
             workspace.progress(update, steps * UPDATES_PER_STEP)
-            ends = final_pucks(algorithm.policy, config, TRY_EPISODES, TRY_SEED)
+            ends = tried_pucks(algorithm.policy, config)
             curve.append([update, float(goal_distance(GOAL, ends).mean())])
-    return {**outcome(algorithm.policy, config), 'curve': curve}
+    return {**outcome(algorithm.policy, config, deterministic=False), 'curve': curve}
 
 
 def experience(config: GymRunConfig, folder: Any) -> ReplayBuffer:
@@ -116,8 +114,8 @@ def figures_of(
         'direct_reaches_it': needed is not None,
         'extraction_steps': steps,
         'ratio': steps / direct_steps,
-        'direct_distance': fmean(run['mean'] for run in direct),
-        'extracted_distance': fmean(run['mean'] for run in merged),
+        'direct_distance': fmean(run['stochastic']['mean'] for run in direct),
+        'extracted_distance': fmean(run['stochastic']['mean'] for run in merged),
         'immediate_distance': fmean(run['immediate']['mean'] for run in merged),
         'offline_sql_distance': fmean(run['mean'] for run in offline),
         'curves': {'direct': training, 'extraction': extraction, 'offline': mean_curve(offline)},

@@ -72,14 +72,14 @@ class SamplingPolicy(Policy):
         return self.unsquashed(repeated, noise.reshape(b * k, m)).view(b, k, m)
 
     def mode(self, obs: Tensor) -> Tensor:
-        """Return the sample (..., m) that lies closest among its fellows, for obs (..., n).
+        """Return the sample (..., m) with the least distance from all its fellows.
 
-        The mean of a policy with two modes lies between them, where it never acts; the sample of
-        highest kernel density lies in the larger mode.
+        The mean of a policy with two modes lies between them, where it never acts; this medoid
+        is an action of the policy. Where a policy is undecided, as between several goals that
+        are equally good, it stays so: sample from such a policy instead.
         """
         flat = obs.reshape(-1, self.obs_dim)
         noise = self._candidates.expand(len(flat), *self._candidates.shape)
         actions = torch.tanh(self.samples(flat, noise))
-        kernel, _ = median_kernel(squared_distances(actions))
-        best = kernel.sum(dim=-1).argmax(dim=-1)
+        best = squared_distances(actions).sqrt().sum(dim=-1).argmin(dim=-1)
         return actions[torch.arange(len(flat)), best].view(*obs.shape[:-1], self.act_dim)
