@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from maxent_rl.networks import linear_layers
 from maxent_rl.policy import Policy
-from maxent_rl.svgd import median_kernel, squared_distances
+from maxent_rl.svgd import squared_distances
 
 _CANDIDATES = 16  # among which `mode` chooses
 _CANDIDATE_SEED = 0  # of their noise, the same in every process: evaluation is reproducible
