@@ -154,7 +154,7 @@ def main() -> None:
     ]
     figures |= {'candidates': CANDIDATES, 'actions': count, 'load_at_start': round(load, 2)}
     budget = {'wall_s': round(time.perf_counter() - started, 1)}
-    command = f'python benchmarks/c0_immediate_composition.py --actions {count}'
+    command = f'maxent bench C0 --actions {count}'
     print(f'written: {write_result("C0", command, [SEED], budget, figures, missed)}')
 
 

@@ -187,7 +187,7 @@ def train_gym(
     Raises:
         ValueError: no such environment or algorithm, or options or spaces that cannot be.
         maxent_learner.trainer.ResumeError: the run in `folder` has other settings.
-        maxent_rl.sac.DivergedError: naming the run.
+        maxent_rl.diverged.DivergedError: naming the run.
     """
     configure_torch()
     with closing(make_gym(config)) as environment:

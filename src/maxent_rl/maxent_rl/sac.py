@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from maxent_rl import losses
-from maxent_rl.diverged import DivergedError, check_finite
+from maxent_rl.diverged import check_finite
 from maxent_rl.networks import (
     QFunction,
     TanhGaussianPolicy,
@@ -26,7 +26,7 @@ from maxent_rl.networks import (
 from maxent_rl.replay_buffer import Batch, check_batch
 from maxent_rl.sac_config import SACConfig
 
-__all__ = ['SAC', 'DivergedError', 'SACConfig']
+__all__ = ['SAC', 'SACConfig']
 
 
 class SAC:

@@ -10,6 +10,7 @@ import torch
 
 from maxent_rl import losses
 from maxent_rl.checkpoint import load_newest_checkpoint, save_checkpoint
+from maxent_rl.diverged import DivergedError
 from maxent_rl.networks import (
     QFunction,
     TanhGaussianPolicy,
@@ -18,7 +19,7 @@ from maxent_rl.networks import (
 )
 from maxent_rl.replay_buffer import Batch, ReplayBuffer
 from maxent_rl.runner import PolicyRunner, configure_torch
-from maxent_rl.sac import SAC, DivergedError, SACConfig
+from maxent_rl.sac import SAC, SACConfig
 
 SMALL = SACConfig(hidden=(32, 32), batch_size=64, learning_rate=3e-3)
 FAST = SACConfig(hidden=(32, 32), learning_rate=6e-3, target_smoothing=0.02)
