@@ -26,7 +26,18 @@ from sim_bridge.pusher_task import GOALS
 
 SEEDS = 3  # of soft Q-learning
 # Haarnoja et al. 2018, Table I, soft Q-learning: in m of the authors' environment
-PAPER = {'bottom_left': 0.11, 'bottom_middle': 0.09, 'bottom_right': 0.15}
+PAPER = {
+    ('left', 'constituent'): 0.13,
+    ('middle', 'constituent'): 0.07,
+    ('right', 'constituent'): 0.10,
+    ('bottom', 'constituent'): 0.08,
+    ('bottom_left', 'direct'): 0.11,
+    ('bottom_left', 'merged'): 0.11,
+    ('bottom_middle', 'direct'): 0.12,
+    ('bottom_middle', 'merged'): 0.09,
+    ('bottom_right', 'direct'): 0.18,
+    ('bottom_right', 'merged'): 0.15,
+}
 
 
 def jobs(steps: int, seeds: int) -> list[Job]:
@@ -84,8 +95,8 @@ def shortfalls(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return sentences for every merged soft-Q row that misses one of its two goals."""
     means = {(r['goal'], r['kind']): r['mean'] for r in rows if r['algorithm'] == 'sql'}
     sentences = ['DDPG and NAF have one seed each']
-    for goal, paper in PAPER.items():
-        merged, direct = means[goal, 'merged'], means[goal, 'direct']
+    for goal in MERGED:
+        merged, direct, paper = means[goal, 'merged'], means[goal, 'direct'], PAPER[goal, 'merged']
         if merged > paper:
             sentences.append(f'SQL merged {goal}: {merged:.3f} m, the goal is {paper} m')
         if merged > direct:
@@ -113,6 +124,26 @@ def draw(outcomes: Mapping[str, Outcome]) -> None:
     figure.savefig(RESULTS / 'T2.png')
 
 
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table as docs/results.md shows it."""
+    cells = {
+        (row['goal'], row['kind'], row['algorithm']): f'{row["mean"]:.2f} ± {row["std"]:.2f}'
+        for row in rows
+    }
+    at_once = {row['goal']: f'{row["immediate"]["mean"]:.2f}' for row in rows
+               if row['algorithm'] == 'sql' and 'immediate' in row}  # fmt: skip
+    lines = [
+        '| task | SQL | DDPG | NAF | SQL composed at once | paper, SQL |',
+        '| --- | --- | --- | --- | --- | --- |',
+    ]
+    for (goal, kind), paper in PAPER.items():
+        verb = 'merge' if kind == 'merged' else 'push'
+        ours = ' | '.join(cells[goal, kind, algorithm] for algorithm in ALGORITHMS)
+        immediate = at_once.get(goal, '') if kind == 'merged' else ''
+        lines.append(f'| {verb} {goal.replace("_", "-")} | {ours} | {immediate} | {paper:.2f} |')
+    return '\n'.join(lines)
+
+
 def main() -> None:
     """Run what is missing and write the row."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -129,9 +160,7 @@ def main() -> None:
     }
     seeds = list(range(chosen.seeds))
     write_result('T2', 'maxent bench T2', seeds, budget, {'table': rows}, shortfalls(rows))
-    for row in rows:
-        print(f'{row["algorithm"]:5} {row["kind"]:12} {row["goal"]:14} '
-              f'{row["mean"]:.3f} +- {row["std"]:.3f}')  # fmt: skip
+    print(markdown(rows))
 
 
 if __name__ == '__main__':
