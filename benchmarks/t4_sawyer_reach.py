@@ -111,7 +111,7 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
 
 def shortfalls(runs: list[dict[str, Any]]) -> list[str]:
     """Sentences for every goal that a run misses."""
-    sentences = ['SQL, DDPG and NAF are not there yet: SAC alone is shown']
+    sentences = ['SQL, DDPG and NAF are not in this row yet: SAC alone is shown']
     for run in runs:
         name = f'SAC, {run["target"]} target, seed {run["seed"]}'
         if run['mean_final_distance_12k'] > GOAL_DISTANCE:
