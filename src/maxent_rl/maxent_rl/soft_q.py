@@ -175,7 +175,7 @@ class SoftQ:
         (slope,) = torch.autograd.grad(q.sum(), action)
         action = action.detach()
         score = slope * (1.0 - action.square()) - 2.0 * self.temperature * action
-        return u, svgd_direction(u.detach(), score, self.temperature)
+        return u, svgd_direction(u.detach(), score, self.temperature, own=False)
 
     def _noise(self, states: int) -> Tensor:
         return torch.randn(
