@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T1: a point with four goals; soft Q-learning reaches them all, DDPG commits itself.
 
-    maxent bench T1 [--steps 20000]
+    maxent bench T1 [--steps 10000]
 
 One policy of soft Q-learning and DDPG with several seeds (each a policy of its own), 200 episodes
 of each. Drawn are paths over the reward, and actions over Q in three states, as in Fig. 3.2 of
@@ -124,7 +124,7 @@ def shortfalls(soft: dict[str, Any], ddpg_goals: list[int]) -> list[str]:
 def main() -> None:
     """Run what is missing and write the row."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--steps', type=int, default=20_000)
+    parser.add_argument('--steps', type=int, default=10_000)
     steps = parser.parse_args().steps
     asked = [('soft_q', 0), *(('ddpg', seed) for seed in range(DDPG_SEEDS))]
     jobs = [
