@@ -35,7 +35,7 @@ SIZES = {
 # Updates per second at commit b715203, before the pass over the update that the profile guided,
 # measured in turns with the present ones: pages that the C library gave back and got cleared
 # again (heap.py), numpy's partition for torch's median, exponents that end below float32's range.
-BEFORE: dict[str, float] = {}
+BEFORE = {'pusher': 74.0, 'default': 23.9}
 
 
 class NaiveSoftQ:
