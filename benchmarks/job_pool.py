@@ -57,6 +57,8 @@ def run_jobs(
             if a folder holds work of other settings or on jobs since done anew; 130 after Ctrl-C.
         ValueError: names that cannot be, come twice or are needed before they come.
     """
+    # A shell lets programs in the background ignore Ctrl-C; `kill -INT` shall end this one still.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = root / row.lower()
     _check(jobs, folder)
     os.environ['OMP_NUM_THREADS'] = '1'  # read by torch when the jobs' processes load it

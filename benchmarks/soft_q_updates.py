@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speed of soft Q-learning's update on one core, beside the same update written naively.
+"""Speed of soft Q-learning's update beside the same update written naively; its sampler's modes.
 
 Times are the processor's (other processes may run). The machine's speed still wavers, so the two
 take turns in short blocks and their ratio is what compares from one measurement to the next.
@@ -18,6 +18,7 @@ from result_file import write_result
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from two_modes import CASES, SEEDS, shortfalls, two_mode_shares
 
 from maxent_rl.replay_buffer import Batch
 from maxent_rl.runner import configure_torch
@@ -112,7 +113,7 @@ class NaiveSoftQ:
             h = h.clamp_min(1e-6).view(-1, 1, 1)
             kernel = torch.exp(-squared / h)
             repulsion = (2.0 / h.unsqueeze(-1) * gap * kernel.unsqueeze(-1)).sum(dim=2)
-            direction = (kernel @ score - temperature * repulsion) / k
+            direction = (kernel @ score - score - temperature * repulsion) / (k - 1)
         return -(direction * u).sum(dim=-1).mean(), direction.norm(dim=-1).mean()
 
     def _samples(self, obs: Tensor) -> Tensor:
@@ -173,16 +174,20 @@ def _seconds(update: Callable[[Batch], Any], batch: Batch) -> float:
 
 
 def main() -> None:
-    """Measure both sizes and write SQL_SPEED.json."""
+    """Measure both sizes and the sampler, and write SQL_SPEED.json."""
     configure_torch()
     start = time.monotonic()
-    speed = {name: measure(*size) for name, size in SIZES.items()}
-    for name, figures in speed.items():
-        if name in BEFORE:
-            figures['updates_per_s_before'] = BEFORE[name]
-        print(name, figures)
+    figures: dict[str, Any] = {name: measure(*size) for name, size in SIZES.items()}
+    for name, speed in figures.items():
+        speed['updates_per_s_before'] = BEFORE[name]
+        print(name, speed)
+    modes = [two_mode_shares(*case) for case in CASES]
+    for case in modes:
+        print('two modes', case)
+    figures['two_mode'] = modes
     budget = {'wall_s': round(time.monotonic() - start, 1)}
-    write_result('SQL_SPEED', 'maxent bench soft_q_updates', [0], budget, speed, [])
+    command = 'maxent bench soft_q_updates'
+    write_result('SQL_SPEED', command, range(SEEDS), budget, figures, shortfalls(modes))
 
 
 if __name__ == '__main__':

@@ -88,6 +88,11 @@ def test_a_failure_is_named_with_its_traceback_and_the_others_are_done(
     assert not (tmp_path / 't0' / 'blocked').exists()
 
 
+def ignore_interrupts():
+    """Be what a program in the background of a script is at its start."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.fixture
 def held(tmp_path):
     """Start pool_jobs.py as a benchmark; give it, and what is open while its first job works."""
@@ -100,6 +105,7 @@ def held(tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=ignore_interrupts,
     )
     with open(pipe) as gate:
         assert gate.read(5) == 'begun'

@@ -49,8 +49,8 @@ def svgd_direction(
     Where the particles are fresh samples of a network, the others are samples of the mean that
     eq. 3.11 asks for, but a particle itself is not: with its own pull towards higher density, a
     network with 16 particles becomes half as wide as the density in three dimensions and a third
-    in seven, and two modes of unequal mass end in the larger one. The thesis has a second set of
-    samples for this mean (app. C.1); leaving out the own pull does the same with one set.
+    in seven. The thesis has a second set of samples for this mean (app. C.1); leaving out the own
+    pull does the same with one set.
 
     Args:
         particles: (..., k, m).

@@ -10,8 +10,12 @@ import torch
 
 from maxent_rl.checkpoint import load_newest_checkpoint, save_checkpoint
 from maxent_rl.diverged import DivergedError
+from maxent_rl.networks import QFunction, aligned_pieces, load_prefixed_state
 from maxent_rl.replay_buffer import Batch
+from maxent_rl.sampling_network import SamplingPolicy
 from maxent_rl.soft_q import SoftQ, SoftQConfig
+from maxent_rl.soft_value import mixed_proposal, soft_value
+from maxent_rl.svgd import svgd_direction
 
 SMALL = SoftQConfig(
     hidden=(32, 32), batch_size=64, particles=16, value_samples=16, learning_rate=3e-3
@@ -43,6 +47,62 @@ def trained(updates, config=SMALL, seed=0):
 def same(first, second):
     assert first.keys() == second.keys()
     return [name for name in first if not torch.equal(first[name], second[name])]
+
+
+def by_the_equations(learner, batch):
+    """Gradients of `update` with torch's own parts, each pair of state and action a row."""
+    config, k, draws = learner.config, learner.config.particles, learner.config.value_samples
+    tensors, _ = learner.state()
+    noise = torch.Generator()
+    noise.set_state(tensors['generator'])
+    policy = SamplingPolicy(3, 2, config.hidden)
+    load_prefixed_state('policy', policy, tensors)
+    q = {name: QFunction(3, 2, config.hidden) for name in ('q1', 'q2', 'q1_target', 'q2_target')}
+    for name, network in q.items():
+        load_prefixed_state(name, network, tensors)
+
+    def smaller(suffix, obs, actions):
+        rows = obs.repeat_interleave(actions.shape[1], 0), actions.flatten(0, 1)
+        return torch.minimum(*(q[i + suffix](*rows) for i in ('q1', 'q2'))).view(len(obs), -1)
+
+    def particles(obs):
+        xi = torch.randn((len(obs) * k, 2), generator=noise)
+        return policy.unsquashed(obs.repeat_interleave(k, 0), xi).view(len(obs), k, 2)
+
+    with torch.no_grad():
+        centres = particles(batch.next_obs).tanh()
+        actions, density = mixed_proposal(centres, draws, config.value_width, noise)
+        value = soft_value(
+            smaller('_target', batch.next_obs, actions), density, config.temperature
+        )
+        target = batch.reward + config.discount * (1.0 - batch.terminated) * value
+    wanted = []
+    for network in (q['q1'], q['q2']):
+        loss = 0.5 * (network(batch.obs, batch.action) - target).square().mean()
+        wanted += torch.autograd.grad(loss, [*network.parameters()])
+    u = particles(batch.obs)
+    moved = u.detach().requires_grad_(True)
+    # log-density of u: Q / t and the Jacobian of tanh, whose gradient autograd takes here
+    energy = smaller('', batch.obs, moved.tanh())
+    energy = energy + config.temperature * torch.log(1.0 - moved.tanh() ** 2).sum(-1)
+    (score,) = torch.autograd.grad(energy.sum(), moved)
+    direction = svgd_direction(u.detach(), score, config.temperature, own=False)
+    loss = -(direction * u).sum(-1).mean()
+    return wanted, torch.autograd.grad(loss, [*policy.parameters()])
+
+
+def test_an_update_follows_the_gradients_of_the_thesiss_equations() -> None:
+    learner, batch = trained(3), random_batch(seed=9)
+    before, _ = learner.state()
+    wanted = by_the_equations(learner, batch)
+    learner.update(batch)
+    after, _ = learner.state()
+    for name, gradients in zip(('adam_q', 'adam_policy'), wanted, strict=True):
+        flat = torch.zeros_like(after[f'{name}.exp_avg'])
+        for piece, gradient in zip(aligned_pieces(flat, gradients), gradients, strict=True):
+            piece.copy_(gradient)
+        found = (after[f'{name}.exp_avg'] - 0.9 * before[f'{name}.exp_avg']) / 0.1
+        torch.testing.assert_close(found, flat, rtol=1e-3, atol=1e-4 * flat.abs().max().item())
 
 
 def bandit(generator, terminated=1.0, size=64):

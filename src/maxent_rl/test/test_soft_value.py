@@ -62,6 +62,29 @@ def test_draws_near_the_policy_find_what_uniform_ones_miss_in_seven_dimensions()
     assert errors[0] < 0.2 * errors[1]
 
 
+@pytest.mark.parametrize(('dim', 'width'), [(1, 0.3), (2, 0.1), (3, 0.01)])
+def test_the_mixed_density_is_that_of_its_draws(dim, width):
+    """Integrals of 1 and of the distance to a centre over the box, by draws from the mixture.
+
+    In the last case nearly all Gaussians lie where exp would leave float32's range.
+    """
+    states, k = 4_000, 32
+    centres = torch.rand((1, 4, dim), generator=seeded(1)) - 0.5
+    actions, log_density = mixed_proposal(centres.expand(states, 4, dim), k, width, seeded(2))
+    weight = torch.exp(-log_density)
+    assert weight.mean().item() == pytest.approx(2.0**dim, rel=0.02)
+    even = torch.rand((200_000, dim), generator=seeded(3)) * 2.0 - 1.0
+    wanted = 2.0**dim * (even - centres[0, 0]).norm(dim=-1).mean()
+    found = (weight * (actions - centres[0, 0]).norm(dim=-1)).mean()
+    torch.testing.assert_close(found, wanted, rtol=0.02, atol=0.0)
+    near = torch.distributions.Normal(centres[0], width).log_prob(actions[:50].unsqueeze(-2))
+    by_hand = 0.5 * near.double().sum(-1).exp().mean(-1) + 0.5 * 0.5**dim
+    inside = torch.isfinite(log_density[:50])
+    torch.testing.assert_close(
+        log_density[:50][inside].double(), by_hand.log()[inside], rtol=0.0, atol=1e-2
+    )
+
+
 def test_draws_outside_of_the_box_weigh_nothing():
     centres = torch.ones(50, 1, 1)
     actions, log_density = mixed_proposal(centres, 40, 0.5, seeded())

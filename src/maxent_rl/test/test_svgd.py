@@ -76,23 +76,35 @@ def squared_to(actions, centres):
     return ((actions.unsqueeze(-2) - centres) ** 2).sum(-1)
 
 
-def sampler_of(log_density, particles, updates, seed):
+def sampler_of(log_density, particles, updates, seed, dim=2, own=False):
     """Train a sampling network on a density of actions that does not depend on the state."""
     generator = seeded(seed)
-    policy = SamplingPolicy(1, 2, (64, 64), generator)
+    policy = SamplingPolicy(1, dim, (64, 64), generator)
     trained = TrainedParameters([*policy.parameters()], 1e-3)
     obs = torch.zeros(16, 1)
     for _ in range(updates):
-        u = policy.samples(obs, torch.randn((16, particles, 2), generator=generator))
+        u = policy.samples(obs, torch.randn((16, particles, dim), generator=generator))
         action = torch.tanh(u.detach()).requires_grad_(True)
         (slope,) = torch.autograd.grad(log_density(action).sum(), action)
         action = action.detach()
         score = slope * (1.0 - action.square()) - 2.0 * action
-        direction = svgd_direction(u.detach(), score, own=False)
+        direction = svgd_direction(u.detach(), score, own=own)
         trained.gradient(-(direction * u).sum(dim=-1).mean())
         trained.optimiser.step()
     with torch.no_grad():
-        return policy.act(torch.zeros(20_000, 1), torch.randn((20_000, 2), generator=generator))
+        return policy.act(torch.zeros(20_000, 1), torch.randn((20_000, dim), generator=generator))
+
+
+@pytest.mark.parametrize(('own', 'low', 'high'), [(False, 0.18, 0.22), (True, 0.06, 0.12)])
+def test_a_sampling_network_is_as_wide_as_a_density_in_three_dimensions(own, low, high):
+    """Of standard deviation 0.2; the particles' own pull is why they leave it out."""
+
+    def bump(a):
+        return -((a - 0.2) ** 2).sum(-1) / (2.0 * 0.2**2)
+
+    actions = sampler_of(bump, particles=16, updates=600, seed=0, dim=3, own=own)
+    assert (actions.mean(0) - 0.2).abs().max() < 0.04
+    assert low < actions.std(0).min() <= actions.std(0).max() < high
 
 
 def test_a_sampling_network_serves_two_modes_within_five_percent_of_their_mass():
