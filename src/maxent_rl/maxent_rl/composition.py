@@ -24,6 +24,7 @@ from torch import Tensor
 
 from maxent_rl.compatibility import differences
 from maxent_rl.naf_network import NAFQuadratic, Quadratic
+from maxent_rl.networks import repeat_each
 from maxent_rl.policy import Policy
 from maxent_rl.skill import Skill
 from maxent_rl.skill_metadata import LayoutField
@@ -231,5 +232,4 @@ def _q_of_many(q: Callable[[Tensor, Tensor], Tensor], obs: Tensor, actions: Tens
         value, mean, precision = q.quadratic(obs)
         return Quadratic(value[:, None], mean[:, None], precision[:, None]).at(actions)
     b, k, m = actions.shape
-    repeated = obs.unsqueeze(1).expand(b, k, obs.shape[-1]).reshape(b * k, obs.shape[-1])
-    return q(repeated, actions.reshape(b * k, m)).view(b, k)
+    return q(repeat_each(obs, k), actions.reshape(b * k, m)).view(b, k)

@@ -169,39 +169,6 @@ EXTRACTORS: Mapping[str, type[Extractor]] = {
 }
 
 
-def extract_sampler(
-    composition: Composition,
-    observations: NDArray[np.float32],
-    config: ExtractionConfig,
-    seed: int,
-    start: Policy | None = None,
-) -> Policy:
-    """Fit a sampling network to exp(Q) on observations (N, n); see `Extractor`."""
-    return SamplerExtractor(composition, config, seed, start).run(observations)
-
-
-def extract_gaussian(
-    composition: Composition,
-    observations: NDArray[np.float32],
-    config: ExtractionConfig,
-    seed: int,
-    start: Policy | None = None,
-) -> Policy:
-    """Fit a tanh-Gaussian to exp(Q) on observations (N, n); see `Extractor`."""
-    return GaussianExtractor(composition, config, seed, start).run(observations)
-
-
-def extract_deterministic(
-    composition: Composition,
-    observations: NDArray[np.float32],
-    config: ExtractionConfig,
-    seed: int,
-    start: Policy | None = None,
-) -> Policy:
-    """Fit a deterministic policy to the largest Q on observations (N, n); see `Extractor`."""
-    return DeterministicExtractor(composition, config, seed, start).run(observations)
-
-
 def _checked(observations: NDArray[np.float32], obs_dim: int) -> Tensor:
     if observations.ndim != 2 or observations.shape[1] != obs_dim or len(observations) == 0:
         raise ValueError(f'observations must be (N >= 1, {obs_dim}), got {observations.shape}')

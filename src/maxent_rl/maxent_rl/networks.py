@@ -152,6 +152,12 @@ class QFunction(nn.Module):
         return values
 
 
+def repeat_each(obs: Tensor, k: int) -> Tensor:
+    """Rows (b * k, n) that hold each of the observations (b, n) k times in a row."""
+    b, n = obs.shape
+    return obs.unsqueeze(1).expand(b, k, n).reshape(b * k, n)
+
+
 def aligned_pieces(flat: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
     """Views into `flat`, shaped like the parameters, each starting on a cache line.
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 import math
+
+from maxent_rl.option_ranges import check_options
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,4 @@ class SACConfig:
 
     def __post_init__(self) -> None:
         """Check every value against its range."""
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            if 'min' not in spec.metadata:
-                continue
-            low, high = spec.metadata['min'], spec.metadata['max']
-            if not low <= value <= high:  # written so that NaN fails
-                raise ValueError(f'SAC option {spec.name} must be in [{low}, {high}], got {value}')
-        if not self.hidden or not all(1 <= size <= 4096 for size in self.hidden):
-            raise ValueError(f'SAC option hidden must hold sizes in [1, 4096], got {self.hidden}')
+        check_options(self, 'SAC')

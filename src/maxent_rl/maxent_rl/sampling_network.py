@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from maxent_rl.networks import linear_layers
+from maxent_rl.networks import linear_layers, repeat_each
 from maxent_rl.policy import Policy
 from maxent_rl.svgd import squared_distances
 
@@ -68,8 +68,7 @@ class SamplingPolicy(Policy):
     def samples(self, obs: Tensor, noise: Tensor) -> Tensor:
         """Return k unsquashed actions per state (b, k, m) for obs (b, n), noise (b, k, m)."""
         b, k, m = noise.shape
-        repeated = obs.unsqueeze(1).expand(b, k, self.obs_dim).reshape(b * k, self.obs_dim)
-        return self.unsquashed(repeated, noise.reshape(b * k, m)).view(b, k, m)
+        return self.unsquashed(repeat_each(obs, k), noise.reshape(b * k, m)).view(b, k, m)
 
     def mode(self, obs: Tensor) -> Tensor:
         """Return the sample (..., m) with the least distance from all its fellows.

@@ -18,6 +18,7 @@ from maxent_rl.networks import (
     QFunction,
     load_prefixed_state,
     prefixed_state,
+    repeat_each,
     share_one_storage,
 )
 from maxent_rl.replay_buffer import Batch, check_batch
@@ -156,7 +157,7 @@ class SoftQ:
                 actions, density = mixed_proposal(centres, k, config.value_width, self._generator)
             else:
                 actions, density = uniform_proposal(size, k, self.act_dim, self._generator)
-            flat = _repeat(obs, k), actions.reshape(size * k, self.act_dim)
+            flat = repeat_each(obs, k), actions.reshape(size * k, self.act_dim)
             q = torch.minimum(self._q1_target(*flat), self._q2_target(*flat)).view(size, k)
             value = soft_value(q, density, self.temperature)
             return batch.reward + config.discount * (1.0 - batch.terminated) * value
@@ -171,7 +172,7 @@ class SoftQ:
         _, k, m = u.shape
         action = torch.tanh(u.detach()).requires_grad_(True)
         with self._q.frozen():  # the slope is wanted in the actions only
-            q = self.q_function(_repeat(obs, k), action.reshape(-1, m))
+            q = self.q_function(repeat_each(obs, k), action.reshape(-1, m))
         (slope,) = torch.autograd.grad(q.sum(), action)
         action = action.detach()
         score = slope * (1.0 - action.square()) - 2.0 * self.temperature * action
@@ -189,7 +190,3 @@ class SoftQ:
         if self.updates % self.config.target_period == 0:
             with torch.no_grad():
                 self._flat_target.lerp_(self._q.flat, self.config.target_smoothing)
-
-
-def _repeat(obs: Tensor, k: int) -> Tensor:
-    return obs.unsqueeze(1).expand(len(obs), k, obs.shape[-1]).reshape(-1, obs.shape[-1])

@@ -12,15 +12,16 @@ from maxent_rl.extraction import (
     DeterministicExtractor,
     GaussianExtractor,
     SamplerExtractor,
-    extract_deterministic,
-    extract_gaussian,
-    extract_sampler,
 )
 from maxent_rl.extraction_config import ExtractionConfig
 from maxent_rl.immediate import immediate_policy
 
 OBSERVATIONS = np.linspace(-1.0, 1.0, 200, dtype=np.float32)[:, None]
 FAST = ExtractionConfig(steps=500, batch_size=32, hidden=(32, 32), learning_rate=5e-3, decay=0.1)
+
+
+def extract(kind, composition, observations, config, seed):
+    return EXTRACTORS[kind](composition, config, seed).run(observations)
 
 
 def tracking(policy, gains=(0.8, 0.2), widths=(0.2, 0.1), temperatures=(0.5, 4.0)):
@@ -43,9 +44,9 @@ def composition(gaussian_policy):
     return tracking(gaussian_policy([0.0], [1.0]))
 
 
-@pytest.mark.parametrize('extract', [extract_sampler, extract_gaussian])
-def test_the_extracted_policy_has_mean_and_spread_of_the_composed_one(composition, extract):
-    policy = extract(composition, OBSERVATIONS, FAST, seed=0)
+@pytest.mark.parametrize('kind', ['sampler', 'gaussian'])
+def test_the_extracted_policy_has_mean_and_spread_of_the_composed_one(composition, kind):
+    policy = extract(kind, composition, OBSERVATIONS, FAST, seed=0)
     generator = torch.Generator().manual_seed(1)
     for state in (-1.0, 0.0, 1.0):
         noise = torch.randn((2000, 1), generator=generator)
@@ -57,7 +58,7 @@ def test_the_extracted_policy_has_mean_and_spread_of_the_composed_one(compositio
 
 def test_the_extracted_sampler_covers_both_modes_of_skills_joined_by_or(gaussian_constituent):
     skills = [gaussian_constituent('a', [-0.5], [0.1]), gaussian_constituent('b', [0.5], [0.1])]
-    policy = extract_sampler(Composition(tuple(skills), mode='or'), OBSERVATIONS, FAST, seed=0)
+    policy = extract('sampler', Composition(tuple(skills), mode='or'), OBSERVATIONS, FAST, seed=0)
     noise = torch.randn((2000, 1), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         actions = policy.act(torch.zeros(2000, 1), noise)
@@ -71,7 +72,7 @@ def test_skills_without_any_preference_give_a_uniform_sampler(gaussian_policy):
 
     policy = gaussian_policy([0.0], [1.0])
     skills = tuple(Constituent(name, policy, indifferent, 1.0) for name in 'ab')
-    sampler = extract_sampler(Composition(skills), OBSERVATIONS, FAST, seed=0)
+    sampler = extract('sampler', Composition(skills), OBSERVATIONS, FAST, seed=0)
     noise = torch.randn((2000, 1), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         actions = sampler.act(torch.zeros(2000, 1), noise)
@@ -81,7 +82,7 @@ def test_skills_without_any_preference_give_a_uniform_sampler(gaussian_policy):
 
 
 def test_the_extracted_deterministic_policy_takes_the_best_composed_action(composition):
-    policy = extract_deterministic(composition, OBSERVATIONS, FAST, seed=0)
+    policy = extract('deterministic', composition, OBSERVATIONS, FAST, seed=0)
     obs = torch.from_numpy(OBSERVATIONS)
     with torch.no_grad():
         assert (policy.mode(obs) - GAIN * obs).abs().max() < 0.03
@@ -90,7 +91,7 @@ def test_the_extracted_deterministic_policy_takes_the_best_composed_action(compo
 def test_of_naf_skills_gradient_and_closed_form_agree(untrained_skill):
     composition = compose([untrained_skill(str(i), 'naf', seed=i) for i in range(2)])
     obs = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
-    policy = extract_deterministic(composition, obs, FAST, seed=0)
+    policy = extract('deterministic', composition, obs, FAST, seed=0)
     states = torch.from_numpy(obs)
     with torch.no_grad():
         exact = immediate_policy(composition).mode(states)
@@ -176,4 +177,4 @@ def test_a_q_that_is_not_finite_stops_the_extraction_and_changes_nothing(gaussia
 )
 def test_observations_that_are_none_are_refused(composition, observations):
     with pytest.raises(ValueError, match='observations must be'):
-        extract_sampler(composition, observations.astype(np.float32), FAST, seed=0)
+        extract('sampler', composition, observations.astype(np.float32), FAST, seed=0)
