@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T2: Table I of the composable paper, pushing a puck: skills, direct training and merging.
 
-    maxent bench T2 [--steps 22000] [--seeds 3]
+    maxent bench T2 [--steps 280000] [--seeds 3]
 
 Soft Q-learning with several seeds, DDPG and NAF with one. Everything a run needs lies in runs/t2/:
 interrupted it goes on where it was, finished parts are skipped.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T3: gradient steps to a compound skill, after Fig. 3 of the composable paper.
 
-    maxent bench T3 [--steps 22000] [--seeds 3]
+    maxent bench T3 [--steps 280000] [--seeds 3]
 
 Compares, for the puck in the bottom left corner and for each seed: training directly (online),
 extracting a policy from the composed Q-function, offline soft Q-learning from the very data that
@@ -61,10 +61,11 @@ def learn_offline(workspace: Workspace, seed: int, steps: int) -> dict[str, Any]
     rng = np.random.default_rng(seed)
     curve = []
     half = algorithm.config.batch_size // 2
+    try_every = round(TRY_EVERY * UPDATES_PER_STEP)
     for update in range(1, int((steps - config.learning_starts) * UPDATES_PER_STEP) + 1):
         halves = [relabelled(buffer.sample(half, rng), part) for part, buffer in sources]
         algorithm.update(Batch(*map(torch.cat, zip(*halves, strict=True))))
-        if update % TRY_EVERY == 0:
+        if update % try_every == 0:
             workspace.progress(update, steps * UPDATES_PER_STEP)
             ends = tried_pucks(algorithm.policy, config)
             curve.append([update, float(goal_distance(GOAL, ends).mean())])

@@ -26,13 +26,13 @@ ENVIRONMENT = 'maxent/Pusher-v0'
 STEP_S = 0.05  # s, one action
 TORQUE = 3.0  # N m, an action of 1
 JOINTS = ('joint_1', 'joint_2', 'joint_3')
-# The links point to 75, 0 and -60 degrees: the fork is above the middle of the area in which
+# The links point to 100, 0 and -70 degrees: the fork is above the middle of the area in which
 # pucks start, and opens towards it. It touches none of them, and is about as near to the side of a
 # puck where pushing right begins as to the side where pushing left begins.
-START_POSE = np.deg2rad([75.0, -75.0, -60.0])
+START_POSE = np.deg2rad([100.0, -100.0, -70.0])
 START_NOISE = 0.05  # rad, uniform, +-
 JOINT_RANGE = np.array([np.pi, 2.4, 2.4])  # rad, of starts anywhere; joints 2 and 3 end at 2.6
-REACH = 1.4  # m
+REACH = 1.5  # m
 PUCK_LOW, PUCK_HIGH = np.array([0.3, -1.0]), np.array([1.0, -0.4])  # m
 SOLVED_CORNER, SOLVED_RADIUS = np.array([1.0, -1.0]), 0.45  # m, no puck starts near this corner
 IMAGE_SIZE = 480  # pixels
@@ -80,8 +80,9 @@ class PusherEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin an episode at rest: the arm near START_POSE, the puck in its box.
 
-        In a share `anywhere` of the episodes both are anywhere within reach: skills that are to be
-        composed must know places that they would not go to by themselves.
+        In a share `anywhere` of the episodes both are anywhere, the puck in the half of the reach
+        that has the goals: skills that are to be composed must know places that they would not go
+        to by themselves.
         """
         super().reset(seed=seed)
         mujoco.mj_resetData(self.model, self.data)
@@ -141,9 +142,9 @@ class PusherEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
                 return np.concatenate([START_POSE + noise, puck])
 
     def _anywhere(self) -> Vector:
-        """Draw arm and puck (5,) from all that the arm can reach, uniform over the area."""
+        """Draw arm and puck (5,): the puck uniform over the lower half of the arm's reach."""
         joints = self.np_random.uniform(-JOINT_RANGE, JOINT_RANGE)
-        angle, square = self.np_random.uniform((-np.pi, 0.0), (np.pi, REACH**2))
+        angle, square = self.np_random.uniform((-np.pi, 0.0), (0.0, REACH**2))
         puck = np.sqrt(square) * np.array([np.cos(angle), np.sin(angle)])
         return np.concatenate([joints, puck])
 
