@@ -42,6 +42,11 @@ PROBES = 64  # recent observations kept for trial runs of new weights
 WORKING = (LearnerStatus.WAITING, LearnerStatus.COLLECTING, LearnerStatus.TRAINING)
 
 
+def made_up_probes(size: int) -> NDArray[np.float32]:
+    """Return observations (k, size) for a trial run before there are any."""
+    return np.random.default_rng(0).standard_normal((8, size)).astype(np.float32)
+
+
 class Acting:
     """Feeds the episode actor with what ROS brings and carries out what it wants."""
 
@@ -53,6 +58,7 @@ class Acting:
         task: Task,
         session_id: str,
         on_end: Callable[[str, bool], None],
+        on_action: Callable[[], None],
     ) -> None:
         """Open the topics.
 
@@ -63,8 +69,10 @@ class Acting:
             task: To act in.
             session_id: Under which the guard serves this activation.
             on_end: Called with why acting is over and whether that is a fault.
+            on_action: Called after each action.
         """
-        self._node, self._config, self._on_end = node, config, on_end
+        self._node, self._config = node, config
+        self._on_end, self._on_action = on_end, on_action
         self._pace = LearnerPace(config.max_steps_ahead)
         self._probes: deque[NDArray[np.float32]] = deque(maxlen=PROBES)
         self._observation_size = task.layout.size
@@ -125,10 +133,7 @@ class Acting:
     def probes(self) -> NDArray[np.float32]:
         """Return recent observations (k, n); made-up ones before the first."""
         recent = list(self._probes)
-        if recent:
-            return np.stack(recent)
-        drawn = np.random.default_rng(0).standard_normal((8, self._observation_size))
-        return drawn.astype(np.float32)
+        return np.stack(recent) if recent else made_up_probes(self._observation_size)
 
     def learner_age_s(self) -> float | None:
         """Seconds since the learner was heard, None if it never was."""
@@ -176,6 +181,7 @@ class Acting:
             match output:
                 case SendAction(action):
                     self._actions.publish(conversions.from_action_sample(action))
+                    self._on_action()
                 case EmitStep(step):
                     self._emit(step)
                 case AnnounceGoal(goal):

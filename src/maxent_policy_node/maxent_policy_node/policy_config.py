@@ -64,6 +64,12 @@ class PolicyConfig:
         minimum=1,
         maximum=4096,
     )
+    probation: float = _option(
+        2.0,
+        's after a swap in which a skill that misbehaves gives way to the last good one',
+        minimum=0.0,
+        maximum=60.0,
+    )
     publish_steps: bool = _option(True, 'publish each step of an episode on policy/step')
     autostart: bool = _option(
         True, 'configure and activate without being told, once the guard is seen'

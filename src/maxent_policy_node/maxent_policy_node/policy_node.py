@@ -8,23 +8,27 @@ rclpy swallows exceptions of transitions, so each is logged here and turned into
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 import sys
 import traceback
 import uuid
 
 from maxent_msgs.msg import SafetyStatus
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from maxent_policy_node.acting import Acting
+from maxent_policy_node.acting import Acting, made_up_probes
+from maxent_policy_node.acting_policy import ActingPolicy
 from maxent_policy_node.policy_config import PolicyConfig
-from maxent_policy_node.skill_source import find_skill, open_skill
+from maxent_policy_node.skill_library import Loaded, SkillLibrary
+from maxent_policy_node.skill_services import SkillServices
 from maxent_policy_node.weights_feed import WeightsFeed
 from maxent_policy_node.weights_worker import Verdict
 from maxent_rl.acceptance import PolicySpec
-from maxent_rl.policy import Policy
-from maxent_rl.runner import PolicyRunner, configure_torch
-from maxent_robot.episode import ActivePolicy
+from maxent_rl.runner import configure_torch
+from maxent_robot.policy_switch import GuardReport, PolicySwitch
 from maxent_robot.robots import get_robot
 from maxent_robot.tasks import TASKS, Task, make_task
 from maxent_robot.types import Level
@@ -51,8 +55,10 @@ class PolicyNode(LeanLifecycleNode):
         self.config = declare(self, PolicyConfig)
         self.spec = get_robot(self.config.robot)
         self.task = self._make_task()
-        self._runner: PolicyRunner | None = None
-        self._policy: ActivePolicy | None = None
+        self._who = self._nobody()
+        self._library = SkillLibrary(Path(self.config.skills_dir), self.spec, self.task)
+        self._skills = SkillServices(self, self._library, self)
+        self._stopped = False  # emergency stop
         self._acting: Acting | None = None
         self._feed: WeightsFeed | None = None
         self._session = ''
@@ -69,6 +75,7 @@ class PolicyNode(LeanLifecycleNode):
     def close(self) -> None:
         """Stop acting at the end of the process."""
         self._stop_acting()
+        self._skills.close()
 
     # --- transitions -----------------------------------------------------------------------
 
@@ -116,16 +123,15 @@ class PolicyNode(LeanLifecycleNode):
     def _configure(self) -> None:
         self._rejection, self._ended = '', ''
         if self.config.skill:
-            folder = find_skill(self.config.skill, self.config.skills_dir)
-            skill = open_skill(folder, self.spec, self.task)
-            self._set_policy(skill.policy(), skill.metadata.name, 0)
+            probes = made_up_probes(self.task.layout.size)
+            self._who.swap(self._library.load(self.config.skill, probes), 0.0)
 
     def _activate(self) -> None:
         self._session, self._served, self._ended = uuid.uuid4().hex, False, ''
-        acting = Acting(self, self.config, self.spec, self.task, self._session, self._on_end)
+        about = self.config, self.spec, self.task, self._session
+        acting = Acting(self, *about, self._on_end, self._roll_back)
         self._acting = acting
-        if self._policy is not None:
-            acting.set_policy(self._policy)
+        self._hand_over()
         if not self.config.skill:
             task, config = self.task, self.config
             sizes = task.layout.size, task.mapping.size, config.hidden_sizes
@@ -142,7 +148,7 @@ class PolicyNode(LeanLifecycleNode):
 
     def _forget(self) -> None:
         self._stop_acting()
-        self._runner, self._policy = None, None
+        self._who = self._nobody()
 
     def _autostart(self) -> None:
         """Configure and activate once the guard is there; a failure ends the process."""
@@ -157,6 +163,10 @@ class PolicyNode(LeanLifecycleNode):
 
     def _on_guard(self, status: SafetyStatus) -> None:
         self._guard_seen = True
+        self._stopped = status.level == Level.ESTOP
+        report = GuardReport(Level(status.level), status.ticks, status.interventions)
+        self._who.on_guard(report)
+        self._roll_back()
         acting = self._acting
         if acting is None:
             return
@@ -179,16 +189,52 @@ class PolicyNode(LeanLifecycleNode):
             )
             return
         self._rejection = ''
-        self._set_policy(verdict.policy, verdict.run_id, verdict.version)
-        if self._acting is not None and self._policy is not None:
-            self._acting.set_policy(self._policy)
+        self._who.learn(verdict.policy, verdict.run_id, verdict.version)
+        self._hand_over()
 
-    def _set_policy(self, policy: Policy, name: str, version: int) -> None:
-        """Swap the network and go on with the same stream of action noise."""
-        if self._runner is None:
-            self._runner = PolicyRunner(policy, self.config.seed, self.config.deterministic)
-        self._runner.policy = policy
-        self._policy = ActivePolicy(self._runner, name, version, self._runner.begin_episode)
+    def _roll_back(self) -> None:
+        """Return to the last good policy if the new one misbehaves."""
+        reason = self._who.roll_back()
+        if reason is not None:
+            self._rejection = reason
+            self.get_logger().error(f'swap undone, {reason}')
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._acting is not None and self._who.policy is not None:
+            self._acting.set_policy(self._who.policy)
+
+    # --- what the services need (skill_services.Host) ----------------------------------------
+
+    def acting_name(self) -> tuple[str, int]:
+        """Name and version of what acts; empty and 0 if nothing does."""
+        policy = self._who.policy
+        return ('', 0) if policy is None else (policy.name, policy.version)
+
+    def probes(self) -> NDArray[np.float32]:
+        """Recent observations (k, n), made up before there are any."""
+        size = self.task.layout.size
+        return made_up_probes(size) if self._acting is None else self._acting.probes()
+
+    def obstacle(self) -> str:
+        """Why nothing may be swapped now."""
+        if self._stopped:
+            return 'emergency stop: clear it first (`maxent stop --clear`)'
+        if self._acting is None:
+            return f'the policy node does not act: {self._ended or "activate it first"}'
+        return ''
+
+    def swap(self, loaded: Loaded, blend_s: float) -> int:
+        """Let a policy act from the next action on."""
+        version = self._who.swap(loaded, blend_s)
+        self._rejection = ''
+        self._hand_over()
+        self.get_logger().info(
+            f"'{loaded.name}' acts as version {version}, blended in over {blend_s:.2f} s"
+        )
+        return version
+
+    # --- ends ----------------------------------------------------------------------------------
 
     def _on_end(self, reason: str, fault: bool) -> None:
         self._ended = reason
@@ -200,6 +246,11 @@ class PolicyNode(LeanLifecycleNode):
 
     # --- set-up and reports ------------------------------------------------------------------
 
+    def _nobody(self) -> ActingPolicy:
+        config, size = self.config, self.task.mapping.size
+        switch = PolicySwitch(size, self.spec.policy_period_ns * 1e-9, config.probation)
+        return ActingPolicy(switch, config.seed, config.deterministic, not config.skill)
+
     def _make_task(self) -> Task:
         options = declare(self, TASKS[self.config.task], prefix='task.')
         refuse_unknown(self, 'task.')
@@ -209,7 +260,7 @@ class PolicyNode(LeanLifecycleNode):
             raise ParameterError(str(error)) from error
 
     def _report(self) -> Report:
-        acting, policy = self._acting, self._policy
+        acting, policy = self._acting, self._who.policy
         values: dict[str, object] = {
             'task': self.task.name,
             'policy': '' if policy is None else policy.name,

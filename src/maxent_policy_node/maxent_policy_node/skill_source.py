@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens a skill for a robot and a task, and refuses one that does not fit."""
+"""Finds a skill, and refuses one that does not fit a robot and a task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maxent_rl.skill import Skill, SkillError, load_skill
+from maxent_rl.recipe import RECIPE_FILE
+from maxent_rl.skill import METADATA_FILE
+from maxent_rl.skill_metadata import SkillError, SkillMetadata
 from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.tasks import Task
 
@@ -20,23 +22,26 @@ def find_skill(name: str, skills_dir: str) -> Path:
     """
     named = Path(skills_dir) / name
     for folder in (named, Path(name)):
-        if (folder / 'skill.json').is_file():
+        if any((folder / file).is_file() for file in (METADATA_FILE, RECIPE_FILE)):
             return folder
-    there = sorted(path.parent.name for path in Path(skills_dir).glob('*/skill.json'))
+    there = sorted(
+        path.parent.name
+        for file in (METADATA_FILE, RECIPE_FILE)
+        for path in Path(skills_dir).glob(f'[!.]*/{file}')
+    )
     raise SkillError(
-        f"no skill '{name}': neither {named} nor {Path(name)} holds a skill.json; "
+        f"no skill '{name}': neither {named} nor {Path(name)} holds a skill; "
         f'{skills_dir} has {there}'
     )
 
 
-def open_skill(folder: Path, spec: RobotSpec, task: Task) -> Skill:
-    """Load a skill and check that it belongs to this robot, observation layout and action space.
+def check_fit(meta: SkillMetadata, spec: RobotSpec, task: Task) -> None:
+    """Check that a skill belongs to this robot, observation layout and action space.
 
     Raises:
-        SkillError: it is damaged, or names the first thing that differs.
+        SkillError: names the first thing that differs.
     """
-    skill = load_skill(folder)
-    meta, mapping = skill.metadata, task.mapping
+    mapping = task.mapping
     wanted: dict[str, tuple[object, object]] = {
         'robot': (meta.robot, spec.name),
         'observation layout': (meta.layout_hash, task.layout.hash),
@@ -46,12 +51,11 @@ def open_skill(folder: Path, spec: RobotSpec, task: Task) -> Skill:
     for what, (theirs, ours) in wanted.items():
         if theirs != ours:
             raise SkillError(
-                f"skill '{meta.name}' in {folder} has {what} {theirs}, but task '{task.name}' of "
-                f"robot '{spec.name}' has {ours}"
+                f"skill '{meta.name}' has {what} {theirs}, but task '{task.name}' of robot "
+                f"'{spec.name}' has {ours}"
             )
     if not np.allclose(meta.action_scale, mapping.scale, rtol=1e-9, atol=0.0):
         raise SkillError(
-            f"skill '{meta.name}' in {folder} has action scale {meta.action_scale}, but task "
-            f"'{task.name}' has {tuple(mapping.scale.tolist())}"
+            f"skill '{meta.name}' has action scale {meta.action_scale}, but task '{task.name}' "
+            f'has {tuple(mapping.scale.tolist())}'
         )
-    return skill

@@ -42,6 +42,7 @@ class TestRobot(Node):
         super().__init__('robot', **kwargs)
         self.stamp = 0
         self.running = False
+        self.velocity = np.zeros(7)  # rad/s, as it reports it
         self.limit: int | None = None  # stamp after which no further state is published
         self.commands: list[Command] = []
         self.answers: list[int] = []  # stamps, one per command received
@@ -79,7 +80,7 @@ class TestRobot(Node):
             'stamp_ns': stamp,
             'names': SAWYER.joint_names,
             'position': SAWYER.start + tremble,
-            'velocity': np.zeros(7),
+            'velocity': self.velocity,
         }
         self.states.publish(conversions.from_joint_sample(JointSample(**{**sample, **changes})))
 
@@ -218,29 +219,47 @@ def add_learner(ros: RosFixture, task: Task) -> Callable[..., TestLearner]:
     return lambda **options: ros.add(TestLearner, task, **options)
 
 
+def write_skill(root: Path, task: Task, name: str, *, seed=0, algorithm='sac', **changes) -> Path:
+    """Write an untrained skill for the reach task; small networks but for the first one."""
+    hidden = changes.get('hidden', (256, 256))
+    options = {'hidden': hidden}
+    learner = make_algorithm(algorithm, task.layout.size, task.mapping.size, options, seed)
+    about = {
+        'name': name,
+        'robot': 'sawyer',
+        'task': 'reach',
+        'algorithm': algorithm,
+        'temperature': 0.05,
+        'discount': 0.99,
+        'layout': tuple({'name': f.name, 'size': f.size} for f in task.layout.fields),
+        'layout_hash': task.layout.hash,
+        'action_mode': 'torque',
+        'action_joints': task.mapping.joint_names,
+        'action_scale': tuple(task.mapping.scale.tolist()),
+        'hidden': hidden,
+        'layer_norm': True,
+        'limits': {},
+        'metrics': {},
+        'provenance': {},
+        'created': '2026-01-01T00:00:00+00:00',
+    }
+    save_skill(root / name, Skill(SkillMetadata(**{**about, **changes}), learner.skill_tensors()))
+    return root / name
+
+
 @pytest.fixture
 def skill_folder(tmp_path: Path, task: Task) -> Path:
     """Write a skill of random weights for the reach task."""
-    algorithm = make_algorithm('sac', task.layout.size, task.mapping.size, {}, seed=0)
-    metadata = SkillMetadata(
-        name='random_reach',
-        robot='sawyer',
-        task='reach',
-        algorithm='sac',
-        temperature=0.05,
-        discount=0.99,
-        layout=tuple({'name': f.name, 'size': f.size} for f in task.layout.fields),
-        layout_hash=task.layout.hash,
-        action_mode='torque',
-        action_joints=task.mapping.joint_names,
-        action_scale=tuple(task.mapping.scale.tolist()),
-        hidden=(256, 256),
-        layer_norm=True,
-        limits={},
-        metrics={},
-        provenance={},
-        created='2026-01-01T00:00:00+00:00',
-    )
-    folder = tmp_path / 'skills' / metadata.name
-    save_skill(folder, Skill(metadata, algorithm.skill_tensors()))
-    return folder
+    return write_skill(tmp_path / 'skills', task, 'random_reach')
+
+
+@pytest.fixture
+def skills(tmp_path: Path, task: Task) -> Path:
+    """Write skills a and b (SAC) and c (soft Q-learning) that fit, and d of another discount."""
+    root = tmp_path / 'skills'
+    for seed, (name, algorithm, discount) in enumerate(
+        (('a', 'sac', 0.99), ('b', 'sac', 0.99), ('c', 'soft_q', 0.99), ('d', 'sac', 0.9))
+    ):
+        about = {'hidden': (32, 32), 'discount': discount}
+        write_skill(root, task, name, seed=seed, algorithm=algorithm, **about)
+    return root

@@ -138,7 +138,7 @@ def test_weights_that_were_never_published_are_pulled_chunk_by_chunk(
     learner = add_learner(publish=False)
     learner.offer(1)
     node = _graph(ros)
-    ros.spin_until(lambda: node._policy is not None)
+    ros.spin_until(lambda: node._who.policy is not None)
     assert learner.pulled == list(range(len(learner.chunks)))
     assert len(learner.chunks) > 1
 
@@ -165,14 +165,14 @@ def test_weights_that_do_not_fit_are_refused_and_the_old_ones_stay(
     learner = add_learner()
     learner.offer(1)
     node = _graph(ros)
-    ros.spin_until(lambda: node._policy is not None)
-    kept = node._policy
+    ros.spin_until(lambda: node._who.policy is not None)
+    kept = node._who.policy
     learner.offer(2, **changes)
     ros.spin_until(lambda: reason in node._rejection, reason='rejection')
-    assert node._policy is kept
+    assert node._who.policy is kept
     ros.spin_until(lambda: any(reason in text for text in reports), reason='diagnostics')
     learner.offer(3)
-    ros.spin_until(lambda: node._policy is not None and node._policy.version == 3)
+    ros.spin_until(lambda: node._who.policy is not None and node._who.policy.version == 3)
 
 
 def test_at_any_step_it_stays_within_max_steps_ahead_of_the_learner(
@@ -263,7 +263,7 @@ def test_every_transition_of_the_lifecycle(ros, robot, skill_folder) -> None:
         assert node.trigger_deactivate() is SUCCESS
         assert node.count_publishers(topics.POLICY_ACTION) == 0
     assert node.trigger_cleanup() is SUCCESS
-    assert node._policy is None
+    assert node._who.policy is None
     assert node.trigger_configure() is SUCCESS
     assert node.trigger_shutdown() is SUCCESS
 

@@ -116,10 +116,7 @@ def accept_policy(
         WeightsRejected: with the rule that failed and why.
         ValueError: `probes` has another shape or is not finite (the caller's mistake).
     """
-    if probes.ndim != 2 or probes.shape[0] < 1 or probes.shape[1] != spec.obs_dim:
-        raise ValueError(f'probes must have shape (k >= 1, {spec.obs_dim}), got {probes.shape}')
-    if not np.isfinite(probes).all():
-        raise ValueError('probes must be finite')
+    _check_probes(probes, spec.obs_dim)
     check_size(len(payload))
     digest = hashlib.sha256(payload).hexdigest()
     if digest != sha256.lower():
@@ -129,11 +126,18 @@ def accept_policy(
     policy = spec.make_policy()
     load_prefixed_state('policy', policy, tensors)
     policy.requires_grad_(False)
-    _check_trial(policy, probes)
+    check_trial(policy, probes)
     return policy
 
 
-def _check_trial(policy: Policy, probes: NDArray[np.float32]) -> None:
+def check_trial(policy: Policy, probes: NDArray[np.float32]) -> None:
+    """Rule W8 for a policy from anywhere: try it on observations (k, n).
+
+    Raises:
+        WeightsRejected: W8, an action is not finite or outside [-1, 1].
+        ValueError: `probes` has another shape or is not finite (the caller's mistake).
+    """
+    _check_probes(probes, policy.obs_dim)
     obs = torch.from_numpy(np.ascontiguousarray(probes, np.float32))
     with torch.inference_mode():
         actions = torch.stack((policy.act(obs, _trial_noise(policy, len(obs))), policy.mode(obs)))
@@ -148,6 +152,13 @@ def _check_trial(policy: Policy, probes: NDArray[np.float32]) -> None:
             f'{len(failed)} of {len(probes)} probe observations give an action that is not '
             f'finite or outside [-1, 1], the first is number {failed[0]}',
         )
+
+
+def _check_probes(probes: NDArray[np.float32], obs_dim: int) -> None:
+    if probes.ndim != 2 or probes.shape[0] < 1 or probes.shape[1] != obs_dim:
+        raise ValueError(f'probes must have shape (k >= 1, {obs_dim}), got {probes.shape}')
+    if not np.isfinite(probes).all():
+        raise ValueError('probes must be finite')
 
 
 def _trial_noise(policy: Policy, count: int) -> Tensor:

@@ -50,8 +50,8 @@ class PolicySwitch:
         self._new: ActivePolicy | None = None
         self._good: ActivePolicy | None = None  # to return to; None: no probation
         self._blend_steps = self._acted = 0
-        self._baseline: GuardReport | None = None
-        self._level = Level.NORMAL
+        self._newest: GuardReport | None = None
+        self._baseline: GuardReport | None = None  # what the guard said last before the swap
         self._trips = 0
         self._failure: str | None = None
 
@@ -87,7 +87,12 @@ class PolicySwitch:
             self._good = self._new
         self._new = policy
         self._blend_steps, self._acted = round(blend_s / self._period_s), 0
-        self._baseline, self._trips, self._failure = None, 0, None
+        self._baseline, self._trips, self._failure = self._newest, 0, None
+
+    def renew(self, policy: ActivePolicy) -> None:
+        """Let a newer version of what acts take its place at once, without blend or probation."""
+        self._new = policy
+        self.settle()
 
     def settle(self) -> None:
         """End the probation: the policy is good."""
@@ -101,14 +106,14 @@ class PolicySwitch:
 
     def on_guard(self, report: GuardReport) -> None:
         """Take the guard's report; it counts during a probation only."""
-        rose = report.level >= Level.DAMP and self._level < Level.DAMP
-        self._level = report.level
+        before, self._newest = self._newest, report
         if self._good is None or self._failure is not None:
             return
         first = self._baseline
-        if first is None or report.ticks < first.ticks:  # first, or guard restarted
+        if before is None or first is None or report.ticks < before.ticks:  # a guard has started
             self._baseline = report
             return
+        rose = report.level >= Level.DAMP and before.level < Level.DAMP
         self._trips += rose
         ticks = report.ticks - first.ticks
         changed = report.interventions - first.interventions

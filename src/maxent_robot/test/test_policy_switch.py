@@ -96,7 +96,6 @@ def test_a_policy_whose_commands_the_guard_mostly_changes_fails_its_probation():
     made = switch(constant(-1.0, 'old'))
     made.on_guard(GuardReport(Level.NORMAL, 1000, 990))  # of the time before: counts for nothing
     made.swap(constant(1.0), 0.0)
-    made.on_guard(GuardReport(Level.NORMAL, 1000, 990))
     made.on_guard(GuardReport(Level.NORMAL, 1100, 1040))
     assert made.failure is None
     made.on_guard(GuardReport(Level.NORMAL, 1120, 1051))
@@ -133,3 +132,12 @@ def test_a_swap_during_a_probation_keeps_the_last_good_policy():
     made.swap(ActivePolicy(lambda o: np.full(2, np.nan, np.float32), 'third', 1), 0.0)
     assert actions(made, 1)[0] == -1.0
     assert made.restore().name == 'good'
+
+
+def test_a_newer_version_of_what_acts_takes_its_place_at_once():
+    made = switch(constant(-1.0, 'skill'))
+    made.swap(constant(0.5, 'run', 1), 0.5)
+    newer = constant(1.0, 'run', 2)
+    made.renew(newer)
+    assert made.policy is newer
+    assert not made.on_probation
