@@ -17,6 +17,8 @@ COMMANDS = {
     'run': ('maxent_bringup.commands.run', 'run a skill in real time'),
     'up': ('maxent_bringup.commands.up', 'bring up all nodes without `ros2 launch`'),
     'skills': ('maxent_bringup.commands.skills', 'list the skills'),
+    'activate': ('maxent_bringup.commands.activate', 'let another skill act on a running system'),
+    'compose': ('maxent_bringup.commands.compose', 'combine skills on a running system'),
     'bench': ('maxent_bringup.commands.bench', 'run a benchmark of the source tree, or list them'),
     'stop': ('maxent_bringup.commands.stop', 'emergency stop, or clear it'),
     'doctor': ('maxent_bringup.doctor', 'say what is installed, what is missing, how to get it'),

@@ -45,6 +45,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (['up', 'run', '--mode', 'dream'], 'hardware'),
         (['eval', 'juggling'], 'none'),
         (['run', 'juggling'], 'none'),
+        (['activate', 'reach', '--namespace', 'nobody_here'], 'no policy node at /nobody_here'),
+        (['compose', 'a', 'b', '--name', 'c', '--namespace', 'nobody_here'], 'no policy node'),
+        (['compose', 'a', 'b', '--name', 'x' * 65], ''),
     ],
 )
 def test_what_cannot_be_done_gives_one_line_and_exit_code_2(

@@ -25,6 +25,7 @@ from maxent_rl.recipe import (
     RECIPE_FILE,
     Recipe,
     compose_recipe,
+    list_recipes,
     load_recipe,
     make_recipe,
     save_recipe,
@@ -76,11 +77,7 @@ class SkillLibrary:
         """Return all skills and compositions by name, unfit ones included."""
         found = [Entry(about, self._problem(about)) for about in list_skills(self._root)]
         usable = {entry.content.name for entry in found if not entry.problem}
-        for path in sorted(self._root.glob(f'[!.]*/{RECIPE_FILE}')):
-            try:
-                recipe = load_recipe(path.parent)
-            except SkillError:
-                continue  # `load` says what is wrong with it
+        for recipe in list_recipes(self._root):
             unfit = sorted(set(recipe.skills) - usable)
             found.append(Entry(recipe, f'skills missing or unfit: {unfit}' if unfit else ''))
         return sorted(found, key=lambda entry: entry.content.name)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 import hashlib
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -24,6 +25,8 @@ SCHEMA = 1
 
 _MAX_BYTES = 64 * 1024
 _MAX_SKILLS = 16
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,17 @@ def load_recipe(folder: Path) -> Recipe:
         raise SkillError(f'composition {folder}: {error}') from error
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise SkillError(f'composition {folder}: cannot read {RECIPE_FILE}: {error}') from error
+
+
+def list_recipes(root: Path) -> list[Recipe]:
+    """Read every composition in `root`, by name; unreadable ones give a warning."""
+    found = []
+    for path in sorted(Path(root).glob(f'[!.]*/{RECIPE_FILE}')):
+        try:
+            found.append(load_recipe(path.parent))
+        except SkillError as error:
+            _logger.warning('composition skipped: %s', error)
+    return found
 
 
 def compose_recipe(root: Path, recipe: Recipe) -> Composition:

@@ -133,6 +133,11 @@ def list_skills(root: Path) -> list[SkillMetadata]:
     return found
 
 
+def weights_size(folder: Path) -> int:
+    """Bytes of a skill's weights on disk."""
+    return (find_folder(Path(folder).absolute()) / WEIGHTS_FILE).stat().st_size
+
+
 def skill_folder(root: Path, name: str) -> Path:
     """Return where the skill called `name` lies under `root`.
 

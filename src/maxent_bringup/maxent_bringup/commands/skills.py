@@ -9,31 +9,41 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print one row per skill."""
+    """Print one row per skill, then the compositions."""
     parser = argparse.ArgumentParser(prog='maxent skills', description=__doc__)
     parser.add_argument('--skills', type=Path, default=Path('skills'), help='default: skills')
     chosen = parser.parse_args(arguments)
 
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    from maxent_rl.skill import list_skills
+    from maxent_rl.recipe import list_recipes
+    from maxent_rl.skill import list_skills, weights_size
 
-    found = list_skills(chosen.skills)
-    if not found:
+    found, recipes = list_skills(chosen.skills), list_recipes(chosen.skills)
+    if not found and not recipes:
         print(f'no skills in {chosen.skills.resolve()}; `maxent train` makes one')
         return 0
-    columns = ('skill', 'robot', 'task', 'algorithm', 'steps', 'temperature', 'created')
-    table = Table(*columns, title=str(chosen.skills.resolve()))
+    table = Table(title=str(chosen.skills.resolve()), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ('skill', 'robot', 'task', 'algorithm', 'temp.', 'ends at', 'kB', 'made'):
+        table.add_column(column, no_wrap=True)
     for skill in sorted(found, key=lambda each: each.name):
+        reached = skill.metrics.get('mean_final_measure')
         table.add_row(
             skill.name,
             skill.robot,
             skill.task,
             skill.algorithm,
-            str(skill.provenance.get('steps', '')),
-            f'{skill.temperature:.4f}',
-            skill.created,
+            f'{skill.temperature:.2g}',
+            '' if reached is None else f'{reached:.2g}',
+            f'{weights_size(chosen.skills / skill.name) / 1000:.0f}',
+            skill.created[2:10],
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for recipe in recipes:
+        parts = zip(recipe.weights, recipe.skills, strict=True)
+        made_of = f' {recipe.mode.upper()} '.join(f'{weight:g} {skill}' for weight, skill in parts)
+        console.print(f'{recipe.name} = {made_of}', highlight=False)
     return 0

@@ -113,19 +113,21 @@ def add_skill_arguments(parser: argparse.ArgumentParser) -> None:
 
 def chosen_skill(chosen: argparse.Namespace) -> SkillChoice:
     """Return the skill that was named; CommandError naming those that there are if it is none."""
-    from maxent_rl.skill import list_skills
+    from maxent_rl.recipe import RECIPE_FILE, list_recipes
+    from maxent_rl.skill import METADATA_FILE, list_skills
 
     for folder in (chosen.skills / chosen.skill, Path(chosen.skill)):
-        if (folder / 'skill.json').is_file():
+        if any((folder / file).is_file() for file in (METADATA_FILE, RECIPE_FILE)):
             return _with_defaults(folder.resolve(), chosen)
-    known = ', '.join(sorted(skill.name for skill in list_skills(chosen.skills)))
+    there = [*list_skills(chosen.skills), *list_recipes(chosen.skills)]
+    known = ', '.join(sorted(skill.name for skill in there))
     raise CommandError(
         f"unknown skill '{chosen.skill}'; in {chosen.skills} there are: {known or 'none'}"
     )
 
 
 def _with_defaults(folder: Path, chosen: argparse.Namespace) -> SkillChoice:
-    metadata = SkillChoice(folder, '', '', ()).load().metadata
+    metadata = SkillChoice(_told_by(folder), '', '', ()).load().metadata
     learned = format_options(metadata.provenance['task_options'])
     is_same_task = chosen.task in (None, metadata.task)
     options = chosen.task_options
@@ -136,3 +138,16 @@ def _with_defaults(folder: Path, chosen: argparse.Namespace) -> SkillChoice:
     )
     choice.make_task()
     return choice
+
+
+def _told_by(folder: Path) -> Path:
+    """Return the skill that says which robot and task are meant: of a composition its first."""
+    from maxent_rl.recipe import RECIPE_FILE, load_recipe
+    from maxent_rl.skill import SkillError
+
+    if not (folder / RECIPE_FILE).is_file():
+        return folder
+    try:
+        return folder.parent / load_recipe(folder).skills[0]
+    except SkillError as error:
+        raise CommandError(str(error)) from None
