@@ -13,7 +13,7 @@ FOUND_S, ANSWERED_S = 3.0, 15.0
 
 
 def ask_policy(namespace: str, kind: Any, service: str, **fields: Any) -> Any:
-    """Call `policy/<service>` in a namespace and return its response.
+    """Call a service of maxent_ros.topics in a namespace and return its response.
 
     Raises:
         CommandError: a field that cannot be, nobody who serves it, or no answer.
@@ -24,7 +24,7 @@ def ask_policy(namespace: str, kind: Any, service: str, **fields: Any) -> Any:
     except (AssertionError, TypeError) as error:
         raise CommandError(str(error)) from None
     with Monitor(namespace) as monitor:
-        client = monitor.node.create_client(kind, f'policy/{service}')
+        client = monitor.node.create_client(kind, service)
         answer = None
         deadline = time.monotonic() + FOUND_S
         while time.monotonic() < deadline:

@@ -20,6 +20,7 @@ from rclpy.node import Node
 from maxent_policy_node.skill_library import Agreement, Entry, Loaded, SkillLibrary
 from maxent_rl.recipe import Recipe
 from maxent_rl.skill_metadata import check_name
+from maxent_ros import topics
 from maxent_ros.side_node import SideNode
 
 APART_S = 0.5  # between two swaps: a flood of requests must not make the robot tremble
@@ -46,21 +47,20 @@ class Host(Protocol):
 
 
 class SkillServices:
-    """Serves ListSkills, ActivateSkill and ComposeSkills, below the name of the host's node."""
+    """Serves ListSkills, ActivateSkill and ComposeSkills for the host."""
 
     def __init__(self, node: Node, library: SkillLibrary, host: Host) -> None:
         """Open the services."""
         self._library, self._host = library, host
         self._swapped_s = -APART_S
-        name = node.get_name()
-        self._side = SideNode(node, f'{name}_skills')
+        self._side = SideNode(node, f'{node.get_name()}_skills')
         self._logger = node.get_logger()
         for kind, service, callback in (
-            (ListSkills, 'list_skills', self._list),
-            (ActivateSkill, 'activate_skill', self._activate),
-            (ComposeSkills, 'compose_skills', self._compose),
+            (ListSkills, topics.LIST_SKILLS, self._list),
+            (ActivateSkill, topics.ACTIVATE_SKILL, self._activate),
+            (ComposeSkills, topics.COMPOSE_SKILLS, self._compose),
         ):
-            self._side.node.create_service(kind, f'{name}/{service}', self._answering(callback))
+            self._side.node.create_service(kind, service, self._answering(callback))
         self._side.start()
 
     def close(self) -> None:

@@ -30,6 +30,10 @@ POLICY_CHUNK = 'learner/policy_chunk'
 GET_LATEST_POLICY = 'learner/get_latest_policy'
 SAVE_CHECKPOINT = 'learner/save_checkpoint'
 
+LIST_SKILLS = 'policy/list_skills'
+ACTIVATE_SKILL = 'policy/activate_skill'
+COMPOSE_SKILLS = 'policy/compose_skills'
+
 GOAL = 'task/goal'
 RESET_SIMULATION = 'simulation/reset'
 CLOCK = '/clock'

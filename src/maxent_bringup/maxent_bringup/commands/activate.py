@@ -19,9 +19,14 @@ def main(arguments: Sequence[str]) -> int:
     from maxent_msgs.srv import ActivateSkill
 
     from maxent_bringup.policy_client import ask_policy
+    from maxent_ros import topics
 
     answer = ask_policy(
-        chosen.namespace, ActivateSkill, 'activate_skill', name=chosen.skill, blend=chosen.blend
+        chosen.namespace,
+        ActivateSkill,
+        topics.ACTIVATE_SKILL,
+        name=chosen.skill,
+        blend=chosen.blend,
     )
     version = f', version {answer.version}, {answer.sha256:.12}' if answer.success else ''
     print(f'{answer.message}{version}')

@@ -42,11 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     from maxent_msgs.srv import ComposeSkills
 
     from maxent_bringup.policy_client import ask_policy
+    from maxent_ros import topics
 
     answer = ask_policy(
         chosen.namespace,
         ComposeSkills,
-        'compose_skills',
+        topics.COMPOSE_SKILLS,
         names=chosen.skills,
         weights=chosen.weights,
         mode=chosen.mode,

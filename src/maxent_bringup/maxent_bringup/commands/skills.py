@@ -14,7 +14,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument('--skills', type=Path, default=Path('skills'), help='default: skills')
     chosen = parser.parse_args(arguments)
 
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -25,15 +24,14 @@ def main(arguments: Sequence[str]) -> int:
     if not found and not recipes:
         print(f'no skills in {chosen.skills.resolve()}; `maxent train` makes one')
         return 0
-    table = Table(title=str(chosen.skills.resolve()), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ('skill', 'robot', 'task', 'algorithm', 'temp.', 'ends at', 'kB', 'made'):
+    table = Table(title=str(chosen.skills.resolve()), box=None, padding=(0, 1, 0, 0))
+    for column in ('skill', 'robot, task', 'algorithm', 'temp.', 'ends at', 'kB', 'made'):
         table.add_column(column, no_wrap=True)
     for skill in sorted(found, key=lambda each: each.name):
         reached = skill.metrics.get('mean_final_measure')
         table.add_row(
             skill.name,
-            skill.robot,
-            skill.task,
+            f'{skill.robot} {skill.task}',
             skill.algorithm,
             f'{skill.temperature:.2g}',
             '' if reached is None else f'{reached:.2g}',
