@@ -130,17 +130,22 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         (row['goal'], row['kind'], row['algorithm']): f'{row["mean"]:.2f} ± {row["std"]:.2f}'
         for row in rows
     }
-    at_once = {row['goal']: f'{row["immediate"]["mean"]:.2f}' for row in rows
-               if row['algorithm'] == 'sql' and 'immediate' in row}  # fmt: skip
+    others = {
+        (row['goal'], kind): f'{row[kind]["mean"]:.2f}'
+        for row in rows
+        for kind in ('deterministic', 'immediate')
+        if kind in row and row['kind'] == 'merged'
+    }
     lines = [
-        '| task | SQL | DDPG | NAF | SQL composed at once | paper, SQL |',
-        '| --- | --- | --- | --- | --- | --- |',
+        '| task | SQL | DDPG | NAF | SQL, medoids | SQL at once | paper, SQL |',
+        '| --- | --- | --- | --- | --- | --- | --- |',
     ]
     for (goal, kind), paper in PAPER.items():
-        verb = 'merge' if kind == 'merged' else 'push'
-        ours = ' | '.join(cells[goal, kind, algorithm] for algorithm in ALGORITHMS)
-        immediate = at_once.get(goal, '') if kind == 'merged' else ''
-        lines.append(f'| {verb} {goal.replace("_", "-")} | {ours} | {immediate} | {paper:.2f} |')
+        merged = kind == 'merged'
+        ours = [cells[goal, kind, algorithm] for algorithm in ALGORITHMS]
+        ours += [others[goal, k] if merged else '' for k in ('deterministic', 'immediate')]
+        name = f'{"merge" if merged else "push"} {goal.replace("_", "-")}'
+        lines.append(f'| {name} | {" | ".join(ours)} | {paper:.2f} |')
     return '\n'.join(lines)
 
 
