@@ -94,7 +94,10 @@ def figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def shortfalls(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return sentences for every merged soft-Q row that misses one of its two goals."""
     means = {(r['goal'], r['kind']): r['mean'] for r in rows if r['algorithm'] == 'sql'}
+    seeds = min(len(row['seeds']) for row in rows if row['algorithm'] == 'sql')
     sentences = ['DDPG and NAF have one seed each']
+    if seeds < SEEDS:
+        sentences.append(f'SQL has {seeds} of {SEEDS} seeds')
     for goal in MERGED:
         merged, direct, paper = means[goal, 'merged'], means[goal, 'direct'], PAPER[goal, 'merged']
         if merged > paper:
@@ -134,7 +137,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         (row['goal'], kind): f'{row[kind]["mean"]:.2f}'
         for row in rows
         for kind in ('deterministic', 'immediate')
-        if kind in row and row['kind'] == 'merged'
+        if kind in row and (row['kind'], row['algorithm']) == ('merged', 'sql')
     }
     lines = [
         '| task | SQL | DDPG | NAF | SQL, medoids | SQL at once | paper, SQL |',
