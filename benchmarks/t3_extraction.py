@@ -106,7 +106,8 @@ def figures_of(
     extraction, training = mean_curve(merged), mean_curve(direct)
     reached = extraction[-1][1]
     # "its final distance": within a centimetre of it, less than the tries tell apart
-    steps = first_within(extraction, reached + 0.01) or EXTRACTION.steps
+    steps = first_within(extraction, reached + 0.01)
+    assert steps is not None  # the last try is within
     needed = first_within(training, reached)
     direct_steps = needed or training[-1][0]
     return {
@@ -167,8 +168,15 @@ def main() -> None:
     )
     draw(figures)
     short = []
-    if figures['ratio'] > RATIO:
+    if figures['extraction_steps'] == 0:
+        short.append(
+            f'the skill that extraction begins with ends as near to {GOAL} by itself: the number '
+            'of steps says nothing'
+        )
+    elif figures['ratio'] > RATIO:
         short.append(f'ratio of gradient steps is 1/{1 / figures["ratio"]:.0f}, asked is 1/50')
+    if chosen.seeds < t2_pushing.SEEDS:
+        short.append(f'{chosen.seeds} of {t2_pushing.SEEDS} seeds')
     wall = round(sum(outcome.wall_s for outcome in offline.values()))
     budget = {'steps': chosen.steps, 'wall_s': wall}
     write_result('T3', 'maxent bench T3', list(seeds), budget, figures, short)
