@@ -23,7 +23,6 @@ matplotlib.use('Agg')
 from matplotlib import pyplot as plt
 import numpy as np
 from pushing import (
-    EXTRACTION,
     MERGED,
     STEPS,
     TRY_EVERY,
