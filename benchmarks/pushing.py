@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pushing experiments' common parts: how a skill is learned, merged with another and tried.
 
-Haarnoja et al. 2018 (Composable Deep RL), section V-B. Three things differ from the paper, for all
-algorithms: the arm is longer (models/pusher.xml says why); it gets a reward for nearness of its tip to the puck (`approach`), by which it
-finds the puck sooner; and most of the training episodes start with arm and puck anywhere
-(`anywhere`). A skill for x = -1 then knows what is worth what at y = -1, where it would hardly go
-by itself and where it is needed once it is composed. All tests start as the paper's do.
+Haarnoja et al. 2018 (Composable Deep RL), section V-B. Three things differ from the paper, for
+all algorithms: the arm is longer (models/pusher.xml says why); it gets a reward for nearness of
+its tip to the puck (`approach`), by which it finds the puck sooner; and most of the training
+episodes start with arm and puck anywhere (`anywhere`). A skill for x = -1 then knows what is
+worth what at y = -1, where it would hardly go by itself and where it is needed once it is
+composed. All tests start as the paper's do.
 """
 
 from __future__ import annotations
