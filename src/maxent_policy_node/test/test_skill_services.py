@@ -74,6 +74,18 @@ def acting(ros, robot, add_learner, skills, at_once):
     return node, learner
 
 
+@pytest.fixture
+def following(ros, robot, add_learner, skills, at_once):
+    """Start a system that acts with what a learner sends; returns (node, learner)."""
+    learner = add_learner()
+    ros.add(GuardNode)
+    node = ros.add(PolicyNode, parameters={'skills_dir': str(skills)})
+    learner.offer(1)
+    robot.start()
+    ros.spin_until(lambda: len(learner.transitions) > 2, 20.0)
+    return node, learner
+
+
 def _act_on(ros, learner, steps=3) -> None:
     count = len(learner.transitions) + steps
     ros.spin_until(lambda: len(learner.transitions) >= count, 20.0)
@@ -311,14 +323,9 @@ def test_a_policy_node_that_does_not_act_lists_skills_and_swaps_none(ros, person
 
 @pytest.mark.parametrize('weights_first', [True, False])
 def test_a_swap_and_new_weights_end_in_the_order_in_which_they_are_carried_out(
-    ros, robot, add_learner, skills, person, at_once, weights_first
+    ros, following, person, weights_first
 ) -> None:
-    learner = add_learner()
-    ros.add(GuardNode)
-    node = ros.add(PolicyNode, parameters={'skills_dir': str(skills)})
-    learner.offer(1)
-    robot.start()
-    ros.spin_until(lambda: len(learner.transitions) > 2, 20.0)
+    node, learner = following
     if weights_first:
         learner.offer(2)
         ros.spin_until(lambda: node.acting_name() == ('run-1', 2))
@@ -333,15 +340,8 @@ def test_a_swap_and_new_weights_end_in_the_order_in_which_they_are_carried_out(
     assert learner.steps[-1].skill == expected
 
 
-def test_concurrent_swaps_and_weights_leave_one_of_the_two(
-    ros, robot, add_learner, skills, person, at_once
-) -> None:
-    learner = add_learner()
-    ros.add(GuardNode)
-    node = ros.add(PolicyNode, parameters={'skills_dir': str(skills)})
-    learner.offer(1)
-    robot.start()
-    ros.spin_until(lambda: len(learner.transitions) > 2, 20.0)
+def test_concurrent_swaps_and_weights_leave_one_of_the_two(ros, following, person) -> None:
+    node, learner = following
     for version in range(2, 8):
         answer = person.ask(ActivateSkill, name='a', blend=0.0)
         learner.offer(version)
