@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 import shutil
 import signal
 
@@ -58,8 +59,10 @@ def test_skills_are_swapped_and_composed_on_a_moving_arm(maxent, trained) -> Non
         finally:
             process.kill()
     assert process.returncode == 0, output
-    names = [step.skill for step in steps]
-    assert names == sorted(names, key=['mine', 'other', 'both'].index)
+    # Skills of some hundred steps may leave the box, fail the probation and give way again.
+    order = [name for name, _ in groupby(step.skill for step in steps)]
+    assert order[:3] == ['mine', 'other', 'both']
+    assert order[3:] in ([], ['mine'], ['other'])
     assert 'both = 0.7 mine AND 0.3 other' in maxent.run('skills')
     assert max(command.level for command in applied) < AppliedCommand.LEVEL_ESTOP
     torques = np.array([command.applied for command in applied])
