@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from maxent_learner.bag_recorder import RecorderConfig
+from maxent_learner.extractor_node import ExtractorConfig
 from maxent_learner.learner_node import LearnerConfig
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
@@ -34,6 +35,7 @@ SECTIONS = {
         for name, entry in ALGORITHMS.items()
     },
     '`learner`: the node': LearnerConfig,
+    '`extractor`': ExtractorConfig,
     '`recorder`': RecorderConfig,
 }
 HEADER = """# Parameters

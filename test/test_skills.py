@@ -87,3 +87,21 @@ def test_a_composition_can_be_run_from_the_start(maxent, trained) -> None:
             process.kill()
     assert process.returncode == 0, output
     assert {step.skill for step in steps} == {'both'}
+
+
+def test_a_composition_is_extracted_without_a_running_system(maxent, trained) -> None:
+    skills = maxent.folder / 'skills'
+    shutil.copytree(trained.skills / 'mine', skills / 'mine')
+    mine = load_skill(skills / 'mine')
+    save_skill(skills / 'other', replace(mine, metadata=replace(mine.metadata, name='other')))
+    offline = ('--extract', '--no-activate', '--steps', '50')
+    output = maxent.run('compose', 'mine', 'other', '--name', 'both', *offline)
+    assert '50/50' in output
+    assert 'both is a skill in' in output
+    assert load_skill(skills / 'both').metadata.provenance['extracted_from'].keys() == {
+        'mine',
+        'other',
+    }
+    again = maxent.start('compose', 'mine', 'other', '--name', 'both', *offline)
+    assert 'there is a skill called both already' in again.communicate(timeout=60.0)[0]
+    assert again.returncode == 1

@@ -18,6 +18,7 @@ setup(
     entry_points={
         'console_scripts': [
             'learner_node = maxent_learner.learner_node:main',
+            'extractor_node = maxent_learner.extractor_node:main',
             'bag_recorder = maxent_learner.bag_recorder:main',
         ]
     },

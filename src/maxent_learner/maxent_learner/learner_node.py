@@ -8,6 +8,7 @@ append to queues; no gradient step is ever made inside one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 import queue
 import sys
 import threading
@@ -19,6 +20,7 @@ from rclpy.node import Node
 import torch
 
 from maxent_learner.checkpoint_service import CheckpointService
+from maxent_learner.extraction_action import ExtractionAction
 from maxent_learner.learner_status import Rates, State, status_message
 from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
@@ -72,6 +74,7 @@ class LearnerNode(Node):
         self._status = self.create_publisher(LearnerStatus, topics.LEARNER_STATUS, qos.LATCHED)
         self._weights = WeightsPublisher(self, self._run.run_id, self._run.task.layout.hash)
         self._checkpoints = CheckpointService(self)
+        self._extraction = ExtractionAction(self, Path(config.skills_folder))
         self._diagnostics = Diagnostics(self, 'learning', self._report)
         self.create_subscription(Step, topics.STEP, self._steps.put, qos.EXPERIENCE)
 
@@ -97,6 +100,10 @@ class LearnerNode(Node):
             if self._state is State.FINISHED and self._config.exit_when_finished:
                 break
         self._end()
+
+    def close(self) -> None:
+        """Cancel an extraction that is under way."""
+        self._extraction.close()
 
     @property
     def _is_learning(self) -> bool:

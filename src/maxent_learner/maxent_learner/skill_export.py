@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maxent_learner.trainer import Trainer
     from maxent_robot.robot_spec import RobotSpec
 
+STATES = 1024  # kept with a skill: enough to extract a policy on, some 30 kB
 _DISTRIBUTIONS = ('torch', 'numpy', 'mujoco', 'safetensors', 'ros-rclpy')
 
 
@@ -61,7 +62,7 @@ def make_skill(
         provenance=dict(origin),
         created=created,
     )
-    return Skill(metadata, algorithm.skill_tensors())
+    return Skill(metadata, algorithm.skill_tensors(), trainer.recorded_states(STATES))
 
 
 def limits(spec: RobotSpec) -> dict[str, Any]:

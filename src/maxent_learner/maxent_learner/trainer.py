@@ -164,6 +164,10 @@ class Trainer:
         """Return the present policy as safetensors bytes."""
         return encode(self.algorithm.policy_tensors())
 
+    def recorded_states(self, count: int) -> torch.Tensor:
+        """Observations (k, n) drawn from the buffer, k <= count; the same each time."""
+        return self._buffer.observations(count, np.random.default_rng(self.config.seed))
+
     def save(self, root: Path) -> None:
         """Write everything that `resume` needs as the newest checkpoint under `root`."""
         algorithm_tensors, algorithm_scalars = self.algorithm.state()

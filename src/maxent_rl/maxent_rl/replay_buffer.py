@@ -131,6 +131,11 @@ class ReplayBuffer:
             terminated=torch.from_numpy(self._terminated[end].astype(np.float32)),
         )
 
+    def observations(self, count: int, rng: np.random.Generator) -> Tensor:
+        """Draw observations (k, n) uniformly without replacement; all if there are fewer."""
+        k = min(count, self._stored)
+        return torch.from_numpy(self._obs[rng.choice(self._stored, k, replace=False)])
+
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Copy the content, oldest slot first: what `load_state` needs to go on exactly."""
         order = (self._cursor - self._stored + np.arange(self._stored)) % self.capacity

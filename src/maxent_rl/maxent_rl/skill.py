@@ -2,7 +2,8 @@
 """Skills on disk: a folder with `skill.json` (what it is) and `weights.safetensors`.
 
 The weights hold the policy (`policy.*`) and the Q-functions (`q1.*` and, except for NAF, `q2.*`),
-so that a skill can act and can be composed with others without its training run.
+so that a skill can act and can be composed with others without its training run. Skills may also
+hold `states.safetensors`, observations from that run: what a policy can be extracted on.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = ['Skill', 'SkillError', 'SkillMetadata', 'list_skills', 'load_skill', 
 
 METADATA_FILE = 'skill.json'
 WEIGHTS_FILE = 'weights.safetensors'
+STATES_FILE = 'states.safetensors'
 
 _MAX_METADATA_BYTES = 2**20
 
@@ -40,7 +42,7 @@ _Network = TypeVar('_Network', bound=nn.Module)
 
 @dataclass(frozen=True)
 class Skill:
-    """A trained behaviour: what it is and its tensors.
+    """A trained behaviour: what it is, its tensors, and states (k, n) it was trained in, or None.
 
     Raises:
         SkillError: unknown algorithm; tensors missing, unknown, of another shape than the
@@ -49,6 +51,7 @@ class Skill:
 
     metadata: SkillMetadata
     tensors: Mapping[str, Tensor]
+    states: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check the tensors against the metadata."""
@@ -56,6 +59,14 @@ class Skill:
             check_tensors(self.tensors, _shapes(self.metadata), MAX_MAGNITUDE)
         except ValueError as error:  # WeightsRejected is one
             raise SkillError(f'skill {self.metadata.name}: {error}') from error
+        states, n = self.states, self.metadata.obs_dim
+        if states is None:
+            return
+        if states.dim() != 2 or states.shape[1] != n or not bool(torch.isfinite(states).all()):
+            raise SkillError(
+                f'skill {self.metadata.name}: its states must be finite, of shape (k, {n}), got '
+                f'{tuple(states.shape)}'
+            )
 
     def policy(self) -> Policy:
         """Make the skill's policy; it does not require gradients."""
@@ -88,7 +99,10 @@ def save_skill(folder: Path, skill: Skill) -> SkillMetadata:
         )
     weights = encode(skill.tensors)
     metadata = replace(skill.metadata, sha256=hashlib.sha256(weights).hexdigest())
-    write_folder(folder, {METADATA_FILE: metadata.to_json().encode(), WEIGHTS_FILE: weights})
+    files = {METADATA_FILE: metadata.to_json().encode(), WEIGHTS_FILE: weights}
+    if skill.states is not None:
+        files[STATES_FILE] = encode({'states': skill.states.half()})  # they are of order one
+    write_folder(folder, files)
     return metadata
 
 
@@ -112,10 +126,9 @@ def load_skill(folder: Path) -> Skill:
             f'{metadata.sha256}: the file was damaged or exchanged'
         )
     try:
-        tensors = decode(payload)
+        return Skill(metadata, decode(payload), _read_states(folder))
     except WeightsRejected as error:
         raise SkillError(f'skill {folder}: {error}') from error
-    return Skill(metadata, tensors)
 
 
 def list_skills(root: Path) -> list[SkillMetadata]:
@@ -161,6 +174,19 @@ def _read_metadata(folder: Path) -> SkillMetadata:
         return SkillMetadata.from_json_object(content)
     except SkillError as error:
         raise SkillError(f'skill {folder}: {error}') from error
+
+
+def _read_states(folder: Path) -> Tensor | None:
+    path = folder / STATES_FILE
+    if not path.is_file():
+        return None
+    try:
+        content = decode(path.read_bytes())
+    except OSError as error:
+        raise SkillError(f'skill {folder}: cannot read its states: {error}') from error
+    if content.keys() != {'states'}:
+        raise SkillError(f'skill {folder}: {STATES_FILE} must hold just states')
+    return content['states'].float()
 
 
 def _spec(about: SkillMetadata) -> PolicySpec:

@@ -14,7 +14,11 @@ import threading
 import traceback
 from typing import Any
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import (
+    ExternalShutdownException,
+    MultiThreadedExecutor,
+    SingleThreadedExecutor,
+)
 from rclpy.node import Node
 from rclpy.task import Future
 
@@ -34,8 +38,15 @@ class _Call:
 class SideNode:
     """Owns `node`, a companion of the main node in its namespace, and a thread that serves it."""
 
-    def __init__(self, main: Node, name: str) -> None:
-        """Make the node; services are to be added to it before `start`."""
+    def __init__(self, main: Node, name: str, threads: int = 1) -> None:
+        """Make the node; services are to be added to it before `start`.
+
+        Args:
+            main: whose context and namespace it shares.
+            name: of the node.
+            threads: callbacks served at once; an action that works on a goal and hears of its
+                cancellation needs two.
+        """
         self._main = main
         self.node = Node(
             name,
@@ -47,7 +58,11 @@ class SideNode:
         self._calls: deque[_Call] = deque()
         self._wake = main.create_guard_condition(self._carry_out)
         self._ended = Future()
-        self._executor = SingleThreadedExecutor(context=main.context)
+        self._executor: SingleThreadedExecutor | MultiThreadedExecutor
+        if threads == 1:
+            self._executor = SingleThreadedExecutor(context=main.context)
+        else:
+            self._executor = MultiThreadedExecutor(threads, context=main.context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
 

@@ -29,6 +29,7 @@ LEARNER_STATUS = 'learner/status'
 POLICY_CHUNK = 'learner/policy_chunk'
 GET_LATEST_POLICY = 'learner/get_latest_policy'
 SAVE_CHECKPOINT = 'learner/save_checkpoint'
+EXTRACT_COMPOSITION = 'learner/extract_composition'
 
 LIST_SKILLS = 'policy/list_skills'
 ACTIVATE_SKILL = 'policy/activate_skill'
