@@ -75,6 +75,20 @@ def test_a_plane_is_reached_along_its_axis_alone(axis, index, value):
     assert distance == pytest.approx(abs(SAWYER.chain.tip(SAWYER.neutral)[index] - value))
 
 
+def test_several_planes_reward_the_sum_of_what_each_rewards_and_measure_the_distance():
+    planes = make_task(SAWYER, 'reach_planes', axes='xz', values=(0.65, 0.3))
+    singles = [
+        make_task(SAWYER, 'reach_plane', axis=axis, value=value)
+        for axis, value in (('x', 0.65), ('z', 0.3))
+    ]
+    both = planes.evaluate(at(SAWYER.neutral), STILL)
+    rewards = [single.evaluate(at(SAWYER.neutral), STILL).reward for single in singles]
+    assert both.reward == pytest.approx(sum(rewards))
+    assert both.measures['distance'] == pytest.approx(np.hypot(*rewards))
+    assert planes.layout.hash == singles[0].layout.hash
+    np.testing.assert_allclose(planes.goal[[0, 2]], [0.65, 0.3])
+
+
 def test_fixed_and_plane_skills_share_a_layout_and_random_has_its_own():
     fixed, random = make_task(SAWYER, 'reach'), make_task(SAWYER, 'reach_random')
     planes = [make_task(SAWYER, 'reach_plane', axis=a, value=v) for a, v in [('x', 0.5), ('y', 0)]]
@@ -111,6 +125,13 @@ def test_actions_are_torques_within_half_of_what_the_guard_lets_through():
         ('reach_plane', {'axis': 'w'}, "must be x, y or z, is 'w'"),
         ('reach_plane', {'axis': 'y', 'value': 0.7}, r'y = 0\.7: outside the reach box'),
         ('reach_plane', {'value': float('nan')}, 'must lie in'),
+        ('reach_planes', {'axes': 'xx'}, "two or three of x, y, z, such as xz, is 'xx'"),
+        ('reach_planes', {'axes': 'x'}, "is 'x'"),
+        ('reach_planes', {'axes': 'xw'}, "is 'xw'"),
+        ('reach_planes', {'axes': 3}, 'is 3'),
+        ('reach_planes', {'values': (0.6,)}, 'must be 2 numbers, one for each of the axes xz'),
+        ('reach_planes', {'values': 'ab'}, 'must be 2 numbers'),
+        ('reach_planes', {'values': (0.6, 0.9)}, r'xz = \(0\.6, 0\.9\): outside the reach box'),
         ('reach', {'episode_steps': 0}, 'must lie in'),
     ],
 )

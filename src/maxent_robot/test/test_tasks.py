@@ -17,7 +17,7 @@ def test_every_task_is_built_by_its_name(name):
 
 def test_an_unknown_task_is_refused_with_the_known_ones():
     with pytest.raises(
-        ValueError, match="'juggle'; known tasks: reach, reach_plane, reach_random"
+        ValueError, match="'juggle'; known tasks: reach, reach_plane, reach_planes, reach_random"
     ):
         make_task(SAWYER, 'juggle')
 

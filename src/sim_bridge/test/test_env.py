@@ -32,7 +32,7 @@ def rollout(env, seed, steps=30):
 
 
 @pytest.mark.filterwarnings('ignore:.*A Box observation space')
-@pytest.mark.parametrize('task', ['reach', 'reach_random', 'reach_plane'])
+@pytest.mark.parametrize('task', ['reach', 'reach_random', 'reach_plane', 'reach_planes'])
 def test_gymnasium_s_checker_has_no_objection(task):
     env = gymnasium.make('maxent/SawyerReach-v0', task=task).unwrapped
     check_env(env, skip_render_check=True)

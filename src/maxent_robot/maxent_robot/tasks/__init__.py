@@ -3,13 +3,14 @@
 
 from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.tasks.options import OptionError, build_config
-from maxent_robot.tasks.reach import PlaneConfig, PointConfig, ReachConfig, ReachTask
+from maxent_robot.tasks.reach import PlaneConfig, PlanesConfig, PointConfig, ReachConfig, ReachTask
 from maxent_robot.tasks.task import Outcome, Start, Task
 
 TASKS: dict[str, type[ReachConfig]] = {
     'reach': PointConfig,
     'reach_random': ReachConfig,
     'reach_plane': PlaneConfig,
+    'reach_planes': PlanesConfig,
 }
 
 

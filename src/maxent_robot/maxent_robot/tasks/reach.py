@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reaching: bring the tip to a point, to random points or to a plane, by joint torques.
+"""Reaching: bring the tip to a point, to random points or to planes, by joint torques.
 
 Reward is minus the distance of the tip to the target, as in multiworld's sawyer_torque_reach
-(multiworld; the experiments of Haarnoja et al. 2018, Composable Deep RL). Fixed and plane
-variants observe the same 3 + 2n numbers, so their skills can be composed.
+(multiworld; the experiments of Haarnoja et al. 2018, Composable Deep RL); for several planes at
+once it is the sum of the single planes' rewards, what their skills are composed for. Fixed and
+plane variants observe the same 3 + 2n numbers, so their skills can be composed.
 """
 
 from __future__ import annotations
@@ -67,6 +68,33 @@ class PlaneConfig(ReachConfig):
             )
 
 
+@dataclass(frozen=True)
+class PlanesConfig(ReachConfig):
+    """Options of `reach_planes`: reach where several planes axis = value meet."""
+
+    axes: str = field(default='xz', metadata={'doc': 'two or three of x, y, z, each once'})
+    values: Sequence[float] = field(
+        default=(0.65, 0.3), metadata={'doc': 'm, one for each axis, inside the reach box'}
+    )
+
+    def __post_init__(self) -> None:
+        axes, values = self.axes, self.values
+        if not (isinstance(axes, str) and len(axes) > 1 and set(axes) <= set(AXES)):
+            axes = ''
+        if not axes or len(set(axes)) < len(axes):
+            raise OptionError(
+                "option 'axes' of task 'reach_planes' must be two or three of x, y, z, such as "
+                f'xz, is {self.axes!r}'
+            )
+        numbers = tuple(values) if isinstance(values, (list, tuple)) else ()
+        if len(numbers) != len(axes) or not all(isinstance(v, (int, float)) for v in numbers):
+            raise OptionError(
+                f"option 'values' of task 'reach_planes' must be {len(axes)} numbers, one for "
+                f'each of the axes {axes}, is {values!r}'
+            )
+        object.__setattr__(self, 'values', tuple(float(v) for v in numbers))
+
+
 class ReachTask:
     """Task (see task.Task): tip of an arm to a goal, distance measured along some axes."""
 
@@ -119,9 +147,12 @@ class ReachTask:
         return self.layout.pack(values)
 
     def evaluate(self, state: RobotState, action: NDArray[np.float32]) -> Outcome:
-        """Reward minus the distance in m; never terminates; the action costs nothing."""
+        """Reward minus the distance in m, or the sum of those to `reach_planes`; never terminates."""
         error = (self._goal - self._chain.tip(state.position)) * self._axes
         distance = float(np.sqrt(error @ error))
+        if isinstance(self.config, PlanesConfig):
+            reward = -float(np.abs(error).sum())
+            return Outcome(reward, {'planes': reward}, {'distance': distance}, False)
         return Outcome(-distance, {'distance': -distance}, {'distance': distance}, False)
 
     def success(self, measures: Mapping[str, float]) -> bool:
@@ -152,6 +183,12 @@ def _goal_and_axes(config: ReachConfig, box: WorkspaceBox) -> tuple[Vector | Non
         axes = np.array([float(axis == config.axis) for axis in AXES])
         goal = np.where(axes > 0.0, config.value, 0.5 * (box.lower + box.upper))
         where = f"option 'value' of task 'reach_plane' is {config.axis} = {config.value}"
+    elif isinstance(config, PlanesConfig):
+        axes = np.array([float(axis in config.axes) for axis in AXES])
+        goal = 0.5 * (box.lower + box.upper)
+        for axis, value in zip(config.axes, config.values, strict=True):
+            goal[AXES.index(axis)] = value
+        where = f"option 'values' of task 'reach_planes' is {config.axes} = {config.values}"
     else:
         return None, np.ones(3)
     if not (all(isfinite(v) for v in goal) and box.contains(goal)):
