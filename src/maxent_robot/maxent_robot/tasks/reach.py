@@ -147,7 +147,7 @@ class ReachTask:
         return self.layout.pack(values)
 
     def evaluate(self, state: RobotState, action: NDArray[np.float32]) -> Outcome:
-        """Reward minus the distance in m, or the sum of those to `reach_planes`; never terminates."""
+        """Reward minus the distance in m, for `reach_planes` the sum of them; never terminates."""
         error = (self._goal - self._chain.tip(state.position)) * self._axes
         distance = float(np.sqrt(error @ error))
         if isinstance(self.config, PlanesConfig):
