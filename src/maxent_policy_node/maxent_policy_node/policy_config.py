@@ -64,6 +64,9 @@ class PolicyConfig:
         minimum=1,
         maximum=4096,
     )
+    verifier: str = _option(
+        '', "rule W4: 'module:function' that refuses weights without a signature; empty: none"
+    )
     probation: float = _option(
         2.0,
         's after a swap in which a skill that misbehaves gives way to the last good one',

@@ -28,6 +28,7 @@ from maxent_policy_node.weights_feed import WeightsFeed
 from maxent_policy_node.weights_worker import Verdict
 from maxent_rl.acceptance import PolicySpec
 from maxent_rl.runner import configure_torch
+from maxent_rl.verification import Verifier, find_verifier
 from maxent_robot.policy_switch import GuardReport, PolicySwitch
 from maxent_robot.robots import get_robot
 from maxent_robot.tasks import TASKS, Task, make_task
@@ -56,7 +57,9 @@ class PolicyNode(LeanLifecycleNode):
         self.spec = get_robot(self.config.robot)
         self.task = self._make_task()
         self._who = self._nobody()
-        self._library = SkillLibrary(Path(self.config.skills_dir), self.spec, self.task)
+        self._verify = self._find_verifier()
+        skills = Path(self.config.skills_dir)
+        self._library = SkillLibrary(skills, self.spec, self.task, self._verify)
         self._skills = SkillServices(self, self._library, self)
         self._stopped = False  # emergency stop
         self._acting: Acting | None = None
@@ -136,7 +139,9 @@ class PolicyNode(LeanLifecycleNode):
             task, config = self.task, self.config
             sizes = task.layout.size, task.mapping.size, config.hidden_sizes
             spec = PolicySpec(*sizes, config.algorithm)
-            self._feed = WeightsFeed(self, spec, task.layout.hash, acting.probes, self._on_verdict)
+            self._feed = WeightsFeed(
+                self, spec, task.layout.hash, acting.probes, self._on_verdict, self._verify
+            )
 
     def _stop_acting(self) -> None:
         if self._feed is not None:
@@ -250,6 +255,12 @@ class PolicyNode(LeanLifecycleNode):
         config, size = self.config, self.task.mapping.size
         switch = PolicySwitch(size, self.spec.policy_period_ns * 1e-9, config.probation)
         return ActingPolicy(switch, config.seed, config.deterministic, not config.skill)
+
+    def _find_verifier(self) -> Verifier:
+        try:
+            return find_verifier(self.config.verifier)
+        except ValueError as error:
+            raise ParameterError(f'parameter verifier: {error}') from error
 
     def _make_task(self) -> Task:
         options = declare(self, TASKS[self.config.task], prefix='task.')

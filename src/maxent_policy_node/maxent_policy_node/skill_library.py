@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from pathlib import Path
+import time
 
 import numpy as np
 from numpy.typing import NDArray
 import torch
 
 from maxent_policy_node.skill_source import check_fit, find_skill
-from maxent_rl.acceptance import check_trial
+from maxent_rl.acceptance import check_latency, check_trial
 from maxent_rl.composition import Composition, compose
 from maxent_rl.divergence import divergences
 from maxent_rl.immediate import immediate_policy
@@ -32,6 +33,7 @@ from maxent_rl.recipe import (
 )
 from maxent_rl.skill import Skill, SkillError, list_skills, load_skill, skill_folder
 from maxent_rl.skill_metadata import SkillMetadata
+from maxent_rl.verification import Verifier, verify_nothing
 from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.tasks import Task
 
@@ -70,8 +72,10 @@ class Entry:
 class SkillLibrary:
     """Opens what lies under `root` for one robot and task."""
 
-    def __init__(self, root: Path, spec: RobotSpec, task: Task) -> None:
-        self._root, self._spec, self._task = root, spec, task
+    def __init__(
+        self, root: Path, spec: RobotSpec, task: Task, verify: Verifier = verify_nothing
+    ) -> None:
+        self._root, self._spec, self._task, self._verify = root, spec, task, verify
 
     def entries(self) -> list[Entry]:
         """Return all skills and compositions by name, unfit ones included."""
@@ -93,10 +97,11 @@ class SkillLibrary:
         folder = find_skill(name, str(self._root))
         if (folder / RECIPE_FILE).is_file():
             recipe = load_recipe(folder)
-            return self._tried(recipe, compose_recipe(folder.parent, recipe), probes)
+            composition = compose_recipe(folder.parent, recipe, self._open)
+            return self._composed(recipe, composition, probes)
         skill = self._open(folder)
-        check_trial(skill.policy(), probes)
-        return Loaded(skill.metadata.name, skill.policy(), skill.metadata.sha256)
+        policy = self._tried(skill.policy(), probes)
+        return Loaded(skill.metadata.name, policy, skill.metadata.sha256)
 
     def compose(
         self,
@@ -125,23 +130,24 @@ class SkillLibrary:
         given = list(weights) or None
         composition = compose(skills, given, mode)  # type: ignore[arg-type]
         recipe = make_recipe(new_name, skills, given, mode)
-        loaded = self._tried(recipe, composition, probes)
+        loaded = self._composed(recipe, composition, probes)
         agreement = compare(composition, probes)
         save_recipe(self._root, recipe)
         return loaded, agreement
 
-    def _tried(
+    def _composed(
         self, recipe: Recipe, composition: Composition, probes: NDArray[np.float32]
     ) -> Loaded:
-        for constituent in composition.constituents:
-            assert constituent.skill is not None
-            check_fit(constituent.skill.metadata, self._spec, self._task)
-        policy = immediate_policy(composition)
-        check_trial(policy, probes)
+        policy = self._tried(immediate_policy(composition), probes)
         return Loaded(recipe.name, policy, recipe.digest)
 
+    def _tried(self, policy: Policy, probes: NDArray[np.float32]) -> Policy:
+        check_trial(policy, probes)
+        check_latency(policy, probes, self._spec.policy_period_ns * 1e-9, time.perf_counter)
+        return policy
+
     def _open(self, folder: Path) -> Skill:
-        skill = load_skill(folder)
+        skill = load_skill(folder, self._verify)
         check_fit(skill.metadata, self._spec, self._task)
         return skill
 

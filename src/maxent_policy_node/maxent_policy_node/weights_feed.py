@@ -16,6 +16,7 @@ from rclpy.task import Future
 
 from maxent_policy_node.weights_worker import Verdict, WeightsWorker
 from maxent_rl.acceptance import PolicySpec
+from maxent_rl.verification import Verifier
 from maxent_ros import qos, topics
 from maxent_ros.weights_transport import ChunkAssembler, ChunkError
 
@@ -38,6 +39,7 @@ class WeightsFeed:
         layout_hash: str,
         probes: Callable[[], NDArray[np.float32]],
         on_verdict: Callable[[Verdict], None],
+        verify: Verifier,
     ) -> None:
         """Subscribe and start asking; `on_verdict` is called between two other callbacks."""
         self._node, self._on_verdict = node, on_verdict
@@ -47,7 +49,7 @@ class WeightsFeed:
         self._pull_s = 0.0
         self._patience_s = FIRST_ANSWER_S
         self._ready = node.create_guard_condition(self._take_verdicts)
-        self._worker = WeightsWorker(spec, layout_hash, probes, self._ready.trigger)
+        self._worker = WeightsWorker(spec, layout_hash, probes, self._ready.trigger, verify)
         self._subscription = node.create_subscription(
             PolicyChunk, topics.POLICY_CHUNK, self._on_chunk, qos.WEIGHTS
         )

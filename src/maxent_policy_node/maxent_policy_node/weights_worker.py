@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from maxent_rl.acceptance import PolicySpec, VersionGate, accept_policy
 from maxent_rl.policy import Policy
+from maxent_rl.verification import Verifier, verify_nothing
 from maxent_rl.weights import WeightsRejected
 from maxent_ros.weights_transport import CompletePolicy
 
@@ -36,6 +37,7 @@ class WeightsWorker:
         layout_hash: str,
         probes: Callable[[], NDArray[np.float32]],
         notify: Callable[[], None],
+        verify: Verifier = verify_nothing,
     ) -> None:
         """Start the thread.
 
@@ -44,10 +46,11 @@ class WeightsWorker:
             layout_hash: Of the observations that the policy will see.
             probes: Returns recent observations (k, n) for a trial run.
             notify: Called from the thread when `results` has a new entry.
+            verify: Rule W4.
         """
         self.results: deque[Verdict] = deque()
         self._spec, self._layout_hash = spec, layout_hash
-        self._probes, self._notify = probes, notify
+        self._probes, self._notify, self._verify = probes, notify, verify
         self._gate = VersionGate()  # the first run offered since activation is adopted
         self._waiting: deque[CompletePolicy] = deque(maxlen=1)
         self._wake = threading.Event()
@@ -86,7 +89,14 @@ class WeightsWorker:
                     f'{self._layout_hash}',
                 )
             self._gate.check(run_id, version)
-            policy = accept_policy(weights.payload, weights.sha256, self._spec, self._probes())
+            policy = accept_policy(
+                weights.payload,
+                weights.sha256,
+                self._spec,
+                self._probes(),
+                self._verify,
+                f'run {run_id} version {version}',
+            )
             self._gate.accept(run_id, version)
         except WeightsRejected as error:
             return Verdict(run_id, version, None, str(error))

@@ -306,6 +306,8 @@ def test_an_unknown_skill_is_refused_with_what_there_is(ros, skill_folder, capfd
         ({'wait_for_learner': 'step', 'pacing': 'realtime'}, 'lockstep'),
         ({'seed': -1}, 'seed'),
         ({'algorithm': 'ppo'}, 'soft_q'),
+        ({'verifier': 'nowhere:verify'}, "parameter verifier: no verifier 'nowhere:verify'"),
+        ({'verifier': 'math:pi'}, 'is not a function'),
     ],
 )
 def test_bad_parameters_are_refused_by_name(ros, parameters, reason) -> None:

@@ -13,6 +13,7 @@ from maxent_rl.composition import Composition, Constituent
 from maxent_rl.networks import TanhGaussianPolicy
 from maxent_rl.recipe import RECIPE_FILE
 from maxent_rl.skill import SkillError
+from maxent_rl.weights import WeightsRejected
 from maxent_robot.robots import SAWYER
 from maxent_robot.tasks import make_task
 
@@ -74,3 +75,20 @@ def test_a_person_is_warned_where_skills_fight_and_not_where_they_agree() -> Non
     assert agree.warning == ''
     assert agree.overlap > 0.9
     assert compare(Composition((left, right), mode='or'), states).warning == ''  # either will do
+
+
+def test_a_verifier_is_asked_for_every_skill_of_a_composition(skills, task, probes) -> None:
+    asked = []
+
+    def verify(content: bytes, source: str) -> None:
+        asked.append(source)
+        if source.endswith('c'):
+            raise WeightsRejected('W4', 'no signature')
+
+    library = SkillLibrary(skills, SAWYER, task, verify)
+    library.compose(['a', 'b'], [], 'and', 'both', probes)
+    library.load('both', probes)
+    assert asked == 2 * [str(skills / 'a'), str(skills / 'b')]
+    with pytest.raises(SkillError, match='W4: no signature'):
+        library.compose(['a', 'c'], [], 'and', 'worse', probes)
+    assert not (skills / 'worse').exists()

@@ -5,18 +5,20 @@ Rules, in the order in which they are checked (their numbers are used in every r
 
 - W1 the payload is at most 8 MiB;
 - W3 its SHA-256 is the one announced;
+- W4 its signature, if a verifier is given (verification.py); by default authenticity is left to
+  the transport (SROS2);
 - W2 it is safetensors with a header of at most 64 kB and the known schema;
 - W6 exactly the expected tensor names, shapes and dtype;
 - W7 every number finite and at most 1e3 in magnitude;
 - W8 on every probe observation its actions, drawn and in evaluation, lie in [-1, 1] and the
-  Gaussian of a SAC policy is finite;
+  Gaussian of a SAC policy is finite; and its action takes at most 0.3 of the control period
+  (`check_latency`: the median of some tries, for on a busy machine the slowest tells nothing);
 - W5 (`VersionGate`) it is newer than what acts, and of the same run.
-
-W4, a signature, is not checked: authenticity is left to the transport (SROS2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 import hashlib
 
@@ -28,10 +30,13 @@ from torch import Tensor
 from maxent_rl.networks import TanhGaussianPolicy, load_prefixed_state
 from maxent_rl.policies import make_policy
 from maxent_rl.policy import Policy
+from maxent_rl.verification import Verifier, verify_nothing
 from maxent_rl.weights import WeightsRejected, check_size, check_tensors, decode
 
 MAX_MAGNITUDE = 1e3
 
+LATENCY_SHARE = 0.3
+_WARM_UP, _TIMED = 3, 32  # actions before and while the time is taken
 _PROBE_SEED = 0  # noise of the trial samples; any fixed value serves
 
 
@@ -99,15 +104,22 @@ class VersionGate:
 
 
 def accept_policy(
-    payload: bytes, sha256: str, spec: PolicySpec, probes: NDArray[np.float32]
+    payload: bytes,
+    sha256: str,
+    spec: PolicySpec,
+    probes: NDArray[np.float32],
+    verify: Verifier = verify_nothing,
+    source: str = '',
 ) -> Policy:
-    """Make a policy of received bytes if they pass rules W1-W3 and W6-W8.
+    """Make a policy of received bytes if they pass rules W1-W4, W6, W7 and the trial of W8.
 
     Args:
         payload: safetensors bytes as `weights.encode` writes them.
         sha256: announced digest, hexadecimal.
         spec: architecture that is expected.
         probes: (k, n) observations for the trial run, k >= 1, finite: recent ones.
+        verify: rule W4.
+        source: where the bytes come from, for `verify`.
 
     Returns:
         A policy that does not require gradients.
@@ -121,6 +133,7 @@ def accept_policy(
     digest = hashlib.sha256(payload).hexdigest()
     if digest != sha256.lower():
         raise WeightsRejected('W3', f'SHA-256 is {digest}, announced was {sha256:.64}')
+    verify(payload, source)
     tensors = decode(payload)
     check_tensors(tensors, spec.shapes(), MAX_MAGNITUDE)
     policy = spec.make_policy()
@@ -151,6 +164,31 @@ def check_trial(policy: Policy, probes: NDArray[np.float32]) -> None:
             'W8',
             f'{len(failed)} of {len(probes)} probe observations give an action that is not '
             f'finite or outside [-1, 1], the first is number {failed[0]}',
+        )
+
+
+def check_latency(
+    policy: Policy, probes: NDArray[np.float32], period_s: float, clock: Callable[[], float]
+) -> None:
+    """Second part of rule W8: act once on each of some probes (k, n), with `clock` in s.
+
+    Raises:
+        WeightsRejected: W8, it takes more than 0.3 of the control period.
+    """
+    obs = torch.from_numpy(np.ascontiguousarray(probes[:_TIMED], np.float32))
+    noise = _trial_noise(policy, len(obs))
+    times = []
+    with torch.inference_mode():
+        for i in range(-_WARM_UP, len(obs)):
+            begin = clock()
+            policy.act(obs[i % len(obs)], noise[i % len(obs)])
+            times.append(clock() - begin)
+    median_s = float(np.median(times[_WARM_UP:]))
+    if median_s > LATENCY_SHARE * period_s:
+        raise WeightsRejected(
+            'W8',
+            f'an action takes {1e3 * median_s:.1f} ms, allowed are {LATENCY_SHARE:.0%} '
+            f'of the control period of {1e3 * period_s:.0f} ms',
         )
 
 

@@ -7,7 +7,7 @@ a skill that was trained anew under an old name is noticed, not silently taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 import hashlib
 import json
@@ -136,8 +136,10 @@ def list_recipes(root: Path) -> list[Recipe]:
     return found
 
 
-def compose_recipe(root: Path, recipe: Recipe) -> Composition:
-    """Load the skills of a recipe from `root` and compose them.
+def compose_recipe(
+    root: Path, recipe: Recipe, load: Callable[[Path], Skill] = load_skill
+) -> Composition:
+    """Load the skills of a recipe from `root`, by `load`, and compose them.
 
     Raises:
         SkillError: a skill is not there, damaged, or no longer the one that the recipe means.
@@ -145,7 +147,7 @@ def compose_recipe(root: Path, recipe: Recipe) -> Composition:
     """
     skills = []
     for name, digest in zip(recipe.skills, recipe.sha256, strict=True):
-        skill = load_skill(skill_folder(root, name))
+        skill = load(skill_folder(root, name))
         if skill.metadata.sha256 != digest:
             raise SkillError(
                 f'composition {recipe.name}: skill {name} has other weights now than when it was '

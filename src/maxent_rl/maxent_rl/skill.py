@@ -3,7 +3,9 @@
 
 The weights hold the policy (`policy.*`) and the Q-functions (`q1.*` and, except for NAF, `q2.*`),
 so that a skill can act and can be composed with others without its training run. Skills may also
-hold `states.safetensors`, observations from that run: what a policy can be extracted on.
+hold `states.safetensors`, observations from that run: what a policy can be extracted on. All files
+are listed in `SHA256SUMS`, as `sha256sum` writes it: what is damaged is refused, and who wants
+skills to be signed signs that file.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from maxent_rl.networks import load_prefixed_state
 from maxent_rl.policies import make_q_networks, q_function
 from maxent_rl.policy import Policy
 from maxent_rl.skill_metadata import SkillError, SkillMetadata, check_name
+from maxent_rl.verification import Verifier, verify_nothing
 from maxent_rl.weights import WeightsRejected, check_tensors, decode, encode
 
 __all__ = ['Skill', 'SkillError', 'SkillMetadata', 'list_skills', 'load_skill', 'save_skill']
@@ -32,7 +35,9 @@ __all__ = ['Skill', 'SkillError', 'SkillMetadata', 'list_skills', 'load_skill', 
 METADATA_FILE = 'skill.json'
 WEIGHTS_FILE = 'weights.safetensors'
 STATES_FILE = 'states.safetensors'
+SUMS_FILE = 'SHA256SUMS'
 
+_FILES = (METADATA_FILE, STATES_FILE, WEIGHTS_FILE)
 _MAX_METADATA_BYTES = 2**20
 
 _logger = logging.getLogger(__name__)
@@ -102,31 +107,33 @@ def save_skill(folder: Path, skill: Skill) -> SkillMetadata:
     files = {METADATA_FILE: metadata.to_json().encode(), WEIGHTS_FILE: weights}
     if skill.states is not None:
         files[STATES_FILE] = encode({'states': skill.states.half()})  # they are of order one
-    write_folder(folder, files)
+    write_folder(folder, {**files, SUMS_FILE: _sums(files)})
     return metadata
 
 
-def load_skill(folder: Path) -> Skill:
+def load_skill(folder: Path, verify: Verifier = verify_nothing) -> Skill:
     """Read and check a skill.
 
+    Args:
+        folder: of the skill.
+        verify: rule W4, is given the content of `SHA256SUMS` and the folder.
+
     Raises:
-        SkillError: not there, damaged, another schema, or not what its metadata says.
+        SkillError: not there, damaged, another schema, not what its metadata says, or W4.
     """
     folder = find_folder(Path(folder).absolute())
     metadata = _read_metadata(folder)
-    path = folder / WEIGHTS_FILE
-    try:
-        payload = path.read_bytes()
-    except OSError as error:
-        raise SkillError(f'skill {folder}: cannot read its weights: {error}') from error
-    digest = hashlib.sha256(payload).hexdigest()
+    files = _read_files(folder)
+    digest = hashlib.sha256(files[WEIGHTS_FILE]).hexdigest()
     if digest != metadata.sha256:
         raise SkillError(
             f'skill {folder}: {WEIGHTS_FILE} has SHA-256 {digest}, {METADATA_FILE} says '
             f'{metadata.sha256}: the file was damaged or exchanged'
         )
     try:
-        return Skill(metadata, decode(payload), _read_states(folder))
+        verify(_sums(files), str(folder))
+        states = _states(decode(files[STATES_FILE])) if STATES_FILE in files else None
+        return Skill(metadata, decode(files[WEIGHTS_FILE]), states)
     except WeightsRejected as error:
         raise SkillError(f'skill {folder}: {error}') from error
 
@@ -176,16 +183,35 @@ def _read_metadata(folder: Path) -> SkillMetadata:
         raise SkillError(f'skill {folder}: {error}') from error
 
 
-def _read_states(folder: Path) -> Tensor | None:
-    path = folder / STATES_FILE
-    if not path.is_file():
-        return None
+def _read_files(folder: Path) -> dict[str, bytes]:
+    """Read the files of a skill and compare them with its `SHA256SUMS`."""
+    there = [name for name in _FILES if (folder / name).is_file()]
     try:
-        content = decode(path.read_bytes())
+        files = {name: (folder / name).read_bytes() for name in there}
+        sums = (folder / SUMS_FILE).read_bytes()
     except OSError as error:
-        raise SkillError(f'skill {folder}: cannot read its states: {error}') from error
+        raise SkillError(f'skill {folder}: cannot read it: {error}') from error
+    if WEIGHTS_FILE not in files:
+        raise SkillError(f'skill {folder}: there is no {WEIGHTS_FILE}')
+    if sums != _sums(files):
+        lines = set(sums.splitlines())
+        odd = [name for name in files if not set(_sums({name: files[name]}).splitlines()) <= lines]
+        raise SkillError(
+            f'skill {folder}: {", ".join(odd) or "the list of files"} and {SUMS_FILE} disagree: '
+            'damaged or exchanged; see `sha256sum -c`'
+        )
+    return files
+
+
+def _sums(files: Mapping[str, bytes]) -> bytes:
+    """Return what `sha256sum` would write for the files, sorted by name."""
+    lines = [f'{hashlib.sha256(files[name]).hexdigest()}  {name}\n' for name in sorted(files)]
+    return ''.join(lines).encode()
+
+
+def _states(content: Mapping[str, Tensor]) -> Tensor:
     if content.keys() != {'states'}:
-        raise SkillError(f'skill {folder}: {STATES_FILE} must hold just states')
+        raise WeightsRejected('W6', f'{STATES_FILE} must hold just states')
     return content['states'].float()
 
 

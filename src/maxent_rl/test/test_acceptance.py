@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from maxent_rl.acceptance import MAX_MAGNITUDE, PolicySpec, VersionGate, accept_policy
+from maxent_rl.acceptance import (
+    MAX_MAGNITUDE,
+    PolicySpec,
+    VersionGate,
+    accept_policy,
+    check_latency,
+)
 from maxent_rl.networks import prefixed_state
 from maxent_rl.policies import POLICIES
 from maxent_rl.runner import configure_torch
@@ -231,3 +237,41 @@ def test_another_run_passes_once_it_is_allowed_and_counts_anew():
     gate.accept('b', 1)
     with pytest.raises(WeightsRejected, match='accepted run'):
         gate.check('a', 101)
+
+
+def test_fault_11_what_the_verifier_refuses_is_rejected_by_w4_before_it_is_read():
+    seen = []
+
+    def refuse(content, source):
+        seen.append((content, source))
+        raise WeightsRejected('W4', 'signed for another robot')
+
+    payload = b'not even safetensors'
+    digest = hashlib.sha256(payload).hexdigest()
+    with pytest.raises(WeightsRejected, match='W4: signed for another robot'):
+        accept_policy(payload, digest, SPEC, PROBES, refuse, 'run a version 3')
+    assert seen == [(payload, 'run a version 3')]
+
+
+class _Clock:
+    """Goes on by the next of some times between two looks."""
+
+    def __init__(self, *took_s):
+        self._now_s, self._took_s, self._looks = 0.0, took_s, 0
+
+    def __call__(self):
+        if self._looks % 2:
+            self._now_s += self._took_s[self._looks // 2 % len(self._took_s)]
+        self._looks += 1
+        return self._now_s
+
+
+def test_a_policy_that_takes_too_much_of_the_control_period_is_rejected_by_w8():
+    policy = SPEC.make_policy()
+    check_latency(policy, PROBES, 0.05, _Clock(0.014))
+    with pytest.raises(WeightsRejected, match=r'W8: an action takes 16\.0 ms, allowed are 30%'):
+        check_latency(policy, PROBES, 0.05, _Clock(0.016))
+
+
+def test_one_slow_action_of_many_is_the_machines_not_the_policys():
+    check_latency(SPEC.make_policy(), PROBES, 0.05, _Clock(0.001, 0.001, 0.001, 2.0))

@@ -2,9 +2,12 @@
 """Skills on disk: round trip, size, every kind of damage, names, replacement, listing."""
 
 from dataclasses import replace
+import hashlib
 import json
 import logging
 from pathlib import Path
+import random
+import subprocess
 
 import pytest
 import torch
@@ -20,6 +23,7 @@ from maxent_rl.skill import (
     save_skill,
     skill_folder,
 )
+from maxent_rl.weights import WeightsRejected
 
 SHIPPED = Path(__file__).parents[3] / 'skills'
 
@@ -55,6 +59,14 @@ def make_skill(
         created='2026-11-23T14:00:00+00:00',
     )
     return learner, Skill(metadata, learner.skill_tensors())
+
+
+def rewrite(path, text):
+    """Change a file of a skill as somebody would who then runs `sha256sum * > SHA256SUMS`."""
+    path.write_text(text)
+    files = sorted(p for p in path.parent.iterdir() if p.name != 'SHA256SUMS')
+    lines = [f'{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n' for p in files]
+    (path.parent / 'SHA256SUMS').write_text(''.join(lines))
 
 
 @pytest.mark.parametrize('norm', [True, False])
@@ -109,7 +121,7 @@ def test_q_of_a_skill_can_be_differentiated_by_the_action():
 def test_a_skill_of_an_unknown_algorithm_is_refused_by_name(tmp_path):
     save_skill(tmp_path / 'reach', make_skill()[1])
     path = tmp_path / 'reach' / 'skill.json'
-    path.write_text(path.read_text().replace('"sac"', '"ppo"'))
+    rewrite(path, path.read_text().replace('"sac"', '"ppo"'))
     with pytest.raises(SkillError, match=r"skill reach: unknown algorithm 'ppo'; known: .*naf"):
         load_skill(tmp_path / 'reach')
 
@@ -119,7 +131,7 @@ def test_a_skill_of_another_algorithm_than_it_says_is_refused(tmp_path):
     path = tmp_path / 'reach' / 'skill.json'
     whole = path.read_text()
     for other in ('sac', 'soft_q', 'naf'):
-        path.write_text(whole.replace('"ddpg"', f'"{other}"'))
+        rewrite(path, whole.replace('"ddpg"', f'"{other}"'))
         with pytest.raises(SkillError, match='W6'):
             load_skill(tmp_path / 'reach')
 
@@ -157,14 +169,47 @@ def test_a_skill_must_be_saved_in_a_folder_of_its_name(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_flipped_bit_anywhere_in_the_weights_is_found(tmp_path):
-    save_skill(tmp_path / 'reach', make_skill()[1])
-    path = tmp_path / 'reach' / 'weights.safetensors'
+@pytest.mark.parametrize(
+    'name', ['skill.json', 'states.safetensors', 'weights.safetensors', 'SHA256SUMS']
+)
+def test_a_flipped_bit_anywhere_in_a_skill_is_found(tmp_path, name):
+    _, skill = make_skill()
+    states = torch.zeros(50, 3)
+    save_skill(tmp_path / 'reach', Skill(skill.metadata, skill.tensors, states))
+    path = tmp_path / 'reach' / name
     whole = path.read_bytes()
-    for offset in range(0, len(whole), len(whole) // 50):
-        path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 4]) + whole[offset + 1 :])
-        with pytest.raises(SkillError, match='SHA-256'):
+    generator = random.Random(0)
+    for _ in range(250):
+        offset, bit = generator.randrange(len(whole)), 1 << generator.randrange(8)
+        path.write_bytes(whole[:offset] + bytes([whole[offset] ^ bit]) + whole[offset + 1 :])
+        with pytest.raises(SkillError):
             load_skill(path.parent)
+
+
+def test_the_sums_are_what_sha256sum_checks(tmp_path):
+    save_skill(tmp_path / 'reach', make_skill()[1])
+    done = subprocess.run(
+        ['sha256sum', '--check', '--strict', 'SHA256SUMS'],
+        cwd=tmp_path / 'reach',
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ['skill.json: OK', 'weights.safetensors: OK']
+
+
+def test_who_wants_signed_skills_sees_the_sums_and_the_folder_and_may_refuse(tmp_path):
+    save_skill(tmp_path / 'reach', make_skill()[1])
+    seen = []
+
+    def refuse(content, source):
+        seen.append((content, source))
+        raise WeightsRejected('W4', 'no signature')
+
+    with pytest.raises(SkillError, match=r'reach: weights rejected by W4: no signature'):
+        load_skill(tmp_path / 'reach', refuse)
+    folder = tmp_path / 'reach'
+    assert seen == [((folder / 'SHA256SUMS').read_bytes(), str(folder))]
 
 
 @pytest.mark.parametrize(
@@ -176,8 +221,10 @@ def test_a_flipped_bit_anywhere_in_the_weights_is_found(tmp_path):
         ('skill.json', b'[' * 100_000, 'cannot read'),
         ('skill.json', b'[]', 'JSON object'),
         ('skill.json', b' ' * (2**20 + 1), '1 MiB'),
-        ('weights.safetensors', None, 'cannot read its weights'),
-        ('weights.safetensors', b'', 'SHA-256'),
+        ('weights.safetensors', None, 'there is no weights.safetensors'),
+        ('weights.safetensors', b'', 'weights.safetensors and SHA256SUMS disagree'),
+        ('SHA256SUMS', None, 'cannot read it'),
+        ('SHA256SUMS', b'', 'SHA256SUMS disagree'),
     ],
 )
 def test_a_missing_or_damaged_file_is_named(tmp_path, name, content, message):
@@ -195,7 +242,7 @@ def test_weights_that_are_not_what_the_metadata_say_are_refused(tmp_path):
     path = tmp_path / 'reach' / 'skill.json'
     content = json.loads(path.read_text())
     for change in ({'hidden': [16, 8]}, {'layer_norm': False}, {'action_joints': ['j0', 'j9']}):
-        path.write_text(json.dumps({**content, **change}))
+        rewrite(path, json.dumps({**content, **change}))
         if 'action_joints' in change:  # same shapes: not for this check to find
             load_skill(tmp_path / 'reach')
             continue
