@@ -41,10 +41,9 @@ PAPER = {
 
 
 def jobs(steps: int, seeds: int) -> list[Job]:
-    """All parts: every algorithm with one seed, then soft Q-learning with the others."""
+    """All parts: soft Q-learning with all seeds, then the others with one."""
     parts = []
-    whole = [(algorithm, 0) for algorithm in ALGORITHMS]
-    for algorithm, seed in [*whole, *(('sql', seed) for seed in range(1, seeds))]:
+    for algorithm, seed in [*(('sql', seed) for seed in range(seeds)), ('ddpg', 0), ('naf', 0)]:
         about = {'algorithm': algorithm, 'seed': seed, 'steps': steps}
         for goal in (*CONSTITUENTS, *MERGED):
             name = f'{algorithm}_{goal}_{seed}'

@@ -134,7 +134,7 @@ class SamplerExtractor(Extractor):
         (slope,) = torch.autograd.grad(q.sum(), action)
         action = action.detach()
         # As in soft_q: descended before squashing; -2 tanh is the slope of the log-Jacobian.
-        score = slope * (1.0 - action.square()) - 2.0 * action
+        score = slope / self.config.temperature * (1.0 - action.square()) - 2.0 * action
         direction = svgd_direction(u.detach(), score, own=False)
         return -(direction * u).sum(dim=-1).mean(), q
 
@@ -148,7 +148,7 @@ class GaussianExtractor(Extractor):
     def _loss(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         action, log_density = self.policy.sample(obs, self.generator)
         q = self.composition.q(obs, action.unsqueeze(1)).squeeze(1)
-        return losses.policy_loss(log_density, q, torch.ones(())), q
+        return losses.policy_loss(log_density, q, torch.tensor(self.config.temperature)), q
 
 
 class DeterministicExtractor(Extractor):

@@ -23,6 +23,15 @@ class ExtractionConfig:
     particles: int = field(
         default=16, metadata={'doc': 'actions per state (sampling network)', 'min': 2, 'max': 1024}
     )
+    temperature: float = field(
+        default=1.0,
+        metadata={
+            'doc': 'of the policy, as a share of that of the composition: below 1 it is more '
+            'decided than exp(Q), and the sum of n skills, not their mean, has 1 / n',
+            'min': 1e-3,
+            'max': 1e3,
+        },
+    )
     learning_rate: float = field(
         default=1e-3, metadata={'doc': 'step size of Adam', 'min': 1e-8, 'max': 1.0}
     )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies fitted to composed Q-functions whose Boltzmann policy is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -178,3 +180,14 @@ def test_a_q_that_is_not_finite_stops_the_extraction_and_changes_nothing(gaussia
 def test_observations_that_are_none_are_refused(composition, observations):
     with pytest.raises(ValueError, match='observations must be'):
         extract('sampler', composition, observations.astype(np.float32), FAST, seed=0)
+
+
+@pytest.mark.parametrize('kind', ['sampler', 'gaussian'])
+def test_a_lower_temperature_makes_the_extracted_policy_more_decided(composition, kind):
+    cold = replace(FAST, temperature=0.25)
+    policy = extract(kind, composition, OBSERVATIONS, cold, seed=0)
+    noise = torch.randn((2000, 1), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        actions = policy.act(torch.zeros(2000, 1), noise)
+    assert actions.mean().item() == pytest.approx(0.0, abs=0.05)
+    assert actions.std().item() == pytest.approx(0.5 * STD, rel=0.25)  # a Gaussian's, by the root
