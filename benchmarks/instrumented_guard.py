@@ -12,26 +12,29 @@ from __future__ import annotations
 import json
 import sys
 
+import numpy as np
+
 from maxent_policy_node.guard_node import GuardNode
 from maxent_robot.robots import get_robot
 from maxent_robot.safety.guard import TickResult
 from maxent_robot.safety.shaping import usable_step
 from maxent_robot.types import Level
 from maxent_ros.runtime import run_node
-import numpy as np
 
 WINDOW = 200  # ticks
 
 
 class InstrumentedGuard(GuardNode):
-    """Counts the ticks after a stop has come in, up to the one that commands it."""
+    """Counts the ticks from a stop to the one that commands it, and measures torque steps."""
 
     _asked_at: int | None = None
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        spec, safety = get_robot(self.config.robot), self._guard.config
-        self._fastest = safety.slew_rate * safety.release_ratio * spec.command_effort  # N m/s
+        spec = get_robot(self.config.robot)
+        rate = self.get_parameter('safety.slew_rate').value  # 1/s
+        ratio = self.get_parameter('safety.release_ratio').value
+        self._fastest = ratio * rate * spec.limits.command_effort  # N m/s
         self._period_ns = spec.guard_period_ns
         self._last = np.zeros(len(spec.joint_names))
         self._last_ns: int | None = None

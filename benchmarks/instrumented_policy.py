@@ -9,7 +9,7 @@ import sys
 import time
 
 from maxent_policy_node.policy_node import PolicyNode
-from maxent_rl.policy import Policy
+from maxent_policy_node.weights_worker import Verdict
 from maxent_ros.runtime import run_node
 
 
@@ -20,10 +20,12 @@ class InstrumentedPolicy(PolicyNode):
         self._activated_s = time.monotonic()
         super()._activate()
 
-    def _set_policy(self, policy: Policy, name: str, version: int) -> None:
-        super()._set_policy(policy, name, version)
+    def _on_verdict(self, verdict: Verdict) -> None:
+        super()._on_verdict(verdict)
+        if verdict.policy is None:
+            return
         swap = {
-            'version': version,
+            'version': verdict.version,
             'wall_s': time.time(),
             'since_activation_s': time.monotonic() - self._activated_s,
         }

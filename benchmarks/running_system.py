@@ -87,9 +87,10 @@ def now_and_then(monitor: Monitor) -> None:
     monitor.poll()
 
 
-def notes(log: Path) -> list[dict[str, float]]:
-    """Return what an instrumented node wrote so far."""
+def notes(log: Path, key: str) -> list[dict[str, float]]:
+    """Return what an instrumented node wrote so far of what has a figure of this name."""
     if not log.exists():
         return []
     lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
-    return [json.loads(line[5:]) for line in lines if line.startswith('NOTE ')]
+    rows = [json.loads(line[5:]) for line in lines if line.startswith('NOTE ')]
+    return [row for row in rows if key in row]

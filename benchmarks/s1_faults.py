@@ -80,7 +80,7 @@ def estop_ticks() -> dict[str, Any]:
             times.append(1e3 * (time.monotonic() - begin))
             steps.acting = 0
             _clear(system, monitor, clear)
-        ticks = [note['ticks'] for note in notes(system.logs['guard'])]
+        ticks = [note['ticks'] for note in notes(system.logs['guard'], 'ticks')]
     return {
         'estop_ticks': max(ticks),
         'estop_ms_worst_seen_by_sender': round(max(times), 1),

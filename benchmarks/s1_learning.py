@@ -58,7 +58,7 @@ def realtime_lateness_and_swaps() -> dict[str, Any]:
                 (status.lateness_p50_us, status.lateness_p99_us, status.lateness_p999_us)
             )
         last = _safety(monitor)
-        rows = notes(system.logs['policy'])
+        rows = notes(system.logs['policy'], 'version')
     latencies = [
         1e3 * (row['wall_s'] - published[int(row['version'])])
         for row in rows

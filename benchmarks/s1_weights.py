@@ -32,10 +32,10 @@ def late_joiners() -> dict[str, Any]:
         for joiner in range(JOINERS):
             system.start(['policy'])
             deadline = time.monotonic() + 30.0
-            while len(notes(log)) <= joiner and time.monotonic() < deadline:
+            while len(notes(log, 'version')) <= joiner and time.monotonic() < deadline:
                 monitor.spin(0.05)
                 system.check()
-            rows = notes(log)
+            rows = notes(log, 'version')
             times.append(rows[-1]['since_activation_s'] if len(rows) > joiner else np.inf)
             system.stop(['policy'])
     served = sum(t <= IN_TIME_S for t in times)
