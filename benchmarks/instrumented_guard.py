@@ -18,7 +18,7 @@ from maxent_policy_node.guard_node import GuardNode
 from maxent_robot.robots import get_robot
 from maxent_robot.safety.guard import TickResult
 from maxent_robot.safety.shaping import usable_step
-from maxent_robot.types import Level
+from maxent_robot.types import CommandMode, Level
 from maxent_ros.runtime import run_node
 
 WINDOW = 200  # ticks
@@ -45,7 +45,9 @@ class InstrumentedGuard(GuardNode):
         result = self._tick(now_ns)
         since_ns = self._period_ns if self._last_ns is None else now_ns - self._last_ns
         self._last_ns = now_ns
-        if result.command is not None:
+        if result.command is None or result.command.mode is not CommandMode.TORQUE:
+            self._last = np.zeros_like(self._last)  # episodes begin with a motion by positions
+        else:
             dt, _ = usable_step(1e-9 * since_ns, 1e-9 * self._period_ns)
             steps = np.abs(result.command.values - self._last) / (self._fastest * dt)
             self._slews.append(float(steps.max()))

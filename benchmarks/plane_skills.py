@@ -28,7 +28,7 @@ OPTIONS = {
     'sac': (*COMMON, 'target_entropy_per_dim=-0.5'),
     'soft_q': (*COMMON, 'temperature=0.01', 'particles=8', 'value_samples=16'),
 }
-STEPS = {'sac': 6_000, 'soft_q': 9_000}
+STEPS = {'sac': 5_000, 'soft_q': 9_000}
 UPDATES_PER_STEP = {'sac': 1.0, 'soft_q': 1.0}
 TRY_EVERY, TRY_EPISODES, TRY_SEED = 600, 5, 500
 

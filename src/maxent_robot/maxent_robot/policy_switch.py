@@ -3,11 +3,13 @@
 
 Blend: P4 of docs/safety.md, both policies are asked and their actions mixed. Probation: for a time
 after a swap the policy before is kept; the new one has failed as soon as it gives an action that
-cannot be used, or the guard had to slow the robot down or to change most of its commands.
+cannot be used, or the guard had to slow the robot down again and again, or to change most of its
+commands and clearly more of them than shortly before the swap.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,10 @@ from maxent_robot.types import Level
 
 TRIPS = 3  # times that the guard may slow the robot down within the probation
 INTERVENTIONS = 0.5  # share of the guard's ticks in which it may change the command
+WORSE = (
+    0.25  # or so much more than shortly before: who swaps at the edge of the box is not to blame
+)
+REPORTS = 20  # that make up shortly before, 2 s
 ENOUGH_TICKS = 20  # before a share is judged
 
 
@@ -50,7 +56,8 @@ class PolicySwitch:
         self._new: ActivePolicy | None = None
         self._good: ActivePolicy | None = None  # to return to; None: no probation
         self._blend_steps = self._acted = 0
-        self._newest: GuardReport | None = None
+        self._recent: deque[GuardReport] = deque(maxlen=REPORTS)
+        self._allowed = INTERVENTIONS  # share of the ticks
         self._baseline: GuardReport | None = None  # what the guard said last before the swap
         self._trips = 0
         self._failure: str | None = None
@@ -85,9 +92,11 @@ class PolicySwitch:
             raise ValueError(f'blend must be at least 0 s, is {blend_s}')
         if self._good is None:
             self._good = self._new
+            self._allowed = max(INTERVENTIONS, self._share_before() + WORSE)
         self._new = policy
         self._blend_steps, self._acted = round(blend_s / self._period_s), 0
-        self._baseline, self._trips, self._failure = self._newest, 0, None
+        self._baseline = self._recent[-1] if self._recent else None
+        self._trips, self._failure = 0, None
 
     def renew(self, policy: ActivePolicy) -> None:
         """Let a newer version of what acts take its place at once, without blend or probation."""
@@ -106,7 +115,10 @@ class PolicySwitch:
 
     def on_guard(self, report: GuardReport) -> None:
         """Take the guard's report; it counts during a probation only."""
-        before, self._newest = self._newest, report
+        before = self._recent[-1] if self._recent else None
+        if before is not None and report.ticks < before.ticks:
+            self._recent.clear()
+        self._recent.append(report)
         if self._good is None or self._failure is not None:
             return
         first = self._baseline
@@ -119,8 +131,17 @@ class PolicySwitch:
         changed = report.interventions - first.interventions
         if self._trips > TRIPS:
             self._failure = f'the guard slowed the robot down {self._trips} times'
-        elif ticks >= ENOUGH_TICKS and changed > INTERVENTIONS * ticks:
+        elif ticks >= ENOUGH_TICKS and changed > self._allowed * ticks:
             self._failure = f'the guard changed {changed} of {ticks} commands'
+
+    def _share_before(self) -> float:
+        """Share of the recent ticks in which the guard changed a command."""
+        if not self._recent:
+            return 0.0
+        first, last = self._recent[0], self._recent[-1]
+        ticks = last.ticks - first.ticks
+        enough = ticks >= ENOUGH_TICKS
+        return (last.interventions - first.interventions) / ticks if enough else 0.0
 
     def _begin(self) -> None:
         for policy in (self._good, self._new):

@@ -25,6 +25,15 @@ def switch(first=None, probation_s=2.0):
     return made
 
 
+def swapped_after(*reports):
+    """Make a switch that has heard these reports before a swap."""
+    made = switch(constant(-1.0, 'old'))
+    for report in reports:
+        made.on_guard(report)
+    made.swap(constant(1.0), 0.0)
+    return made
+
+
 def actions(made, count):
     return np.array([made.policy.call(OBSERVATION)[0] for _ in range(count)])
 
@@ -101,6 +110,29 @@ def test_a_policy_whose_commands_the_guard_mostly_changes_fails_its_probation():
     made.on_guard(GuardReport(Level.NORMAL, 1120, 1051))
     assert made.failure == 'the guard changed 61 of 120 commands'
     assert actions(made, 1)[0] == -1.0  # at once, before `restore`
+
+
+def test_a_swap_while_the_guard_pushes_the_arm_back_anyway_is_not_the_new_policys_fault():
+    made = swapped_after(
+        GuardReport(Level.NORMAL, 1000, 100), GuardReport(Level.NORMAL, 1200, 260)
+    )
+    made.on_guard(GuardReport(Level.NORMAL, 1300, 360))  # all of 100; 0.8 of them before
+    assert made.failure is None
+    made = swapped_after(
+        GuardReport(Level.NORMAL, 1000, 100), GuardReport(Level.NORMAL, 1200, 220)
+    )
+    made.on_guard(GuardReport(Level.NORMAL, 1300, 304))
+    assert made.failure is None
+    made.on_guard(GuardReport(Level.NORMAL, 1320, 324))  # 0.867; 0.6 before
+    assert made.failure == 'the guard changed 104 of 120 commands'
+
+
+def test_who_swaps_again_and_again_cannot_get_used_to_interventions():
+    made = swapped_after(GuardReport(Level.NORMAL, 1000, 0), GuardReport(Level.NORMAL, 1200, 0))
+    made.on_guard(GuardReport(Level.NORMAL, 1218, 18))
+    made.swap(constant(0.5, 'third'), 0.0)  # still on probation
+    made.on_guard(GuardReport(Level.NORMAL, 1240, 40))
+    assert made.failure == 'the guard changed 22 of 22 commands'
 
 
 def test_a_policy_that_makes_the_guard_slow_the_robot_down_again_and_again_fails():

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Row C1: plane skills of the Sawyer composed through the services, on the moving arm.
+
+    maxent bench C1 [--algorithms sac soft_q]
+
+Trains the plane skills, and directly what they are composed for, on all cores; then measures, one
+after another since the guard must see a quiet machine: compositions of every pair and triple, a
+thousand swaps, and ten thousand attempts with bad weights. Finished parts lie in runs/c1/.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import c1_bad_files
+import c1_bad_messages
+import c1_swaps
+import c1_table
+from job_pool import Job, Outcome, Workspace, run_jobs
+from plane_skills import OPTIONS, STEPS, joint_goals, learn, name_of, single_goals, skills_folder
+from result_file import write_result
+
+SWAPS, FILES, MESSAGES = 1_000, 5_000, 5_000
+FACTOR = 1.5  # composed, of direct training
+
+
+def trainings(algorithms: Sequence[str]) -> list[Job]:
+    """All skills."""
+    return [
+        Job(
+            name_of(algorithm, goal),
+            learn,
+            {'algorithm': algorithm, 'goal': goal, 'seed': 0, 'steps': STEPS[algorithm]},
+        )
+        for algorithm in algorithms
+        for goal in (*single_goals(), *joint_goals())
+    ]
+
+
+def measurements(algorithms: Sequence[str]) -> list[Job]:
+    """What needs the trained skills; one at a time."""
+    names = [name_of(a, goal) for a in algorithms for goal in single_goals()]
+    tables = [
+        Job(
+            f'table_{a}',
+            table,
+            {'algorithm': a},
+            tuple(name_of(a, goal) for goal in (*single_goals(), *joint_goals())),
+        )
+        for a in algorithms
+    ]
+    return [
+        *tables,
+        Job('swaps', swaps, {'names': names, 'count': SWAPS}, tuple(names)),
+        Job('bad_files', bad_files, {'name': names[0], 'count': FILES}, (names[0],)),
+        Job('bad_messages', bad_messages, {'count': MESSAGES}),
+    ]
+
+
+def table(workspace: Workspace, algorithm: str) -> Any:
+    """Part: the composition table of one algorithm."""
+    return c1_table.table(algorithm, _skills(workspace), workspace.progress)
+
+
+def swaps(workspace: Workspace, names: list[str], count: int) -> Any:
+    """Part: swaps."""
+    return c1_swaps.swaps(_skills(workspace), names, count, workspace.progress)
+
+
+def bad_files(workspace: Workspace, name: str, count: int) -> Any:
+    """Part: damaged skills."""
+    return c1_bad_files.mutated_files(_skills(workspace), name, count, workspace.progress)
+
+
+def bad_messages(workspace: Workspace, count: int) -> Any:
+    """Part: bad versions of weights."""
+    return c1_bad_messages.mutated_messages(count, workspace.progress)
+
+
+def _skills(workspace: Workspace) -> Any:
+    return skills_folder(workspace.folder.parent)
+
+
+def figures(outcomes: Mapping[str, Outcome], algorithms: Sequence[str]) -> dict[str, Any]:
+    """Return the row."""
+    files, messages = outcomes['bad_files'].result, outcomes['bad_messages'].result
+    return {
+        'table': [row for a in algorithms for row in outcomes[f'table_{a}'].result],
+        'swaps': outcomes['swaps'].result,
+        'mutations': {
+            'tried': files['tried'] + messages['tried'],
+            'accepted': files['accepted'] + messages['accepted'],
+            'files': files,
+            'messages': messages,
+        },
+    }
+
+
+def shortfalls(row: Mapping[str, Any]) -> list[str]:
+    """Sentences for every goal that is missed."""
+    sentences = ['one seed each']
+    for each in row['table']:
+        what = f'{" AND ".join(each["skills"])}: {each["composed"]:.3f} m'
+        if each['composed'] >= min(each['constituents']):
+            sentences.append(f'{what}, no nearer than {min(each["constituents"]):.3f} m alone')
+        if each['composed'] > FACTOR * each['direct']:
+            sentences.append(f'{what}, over {FACTOR} times {each["direct"]:.3f} m directly')
+    swapped = row['swaps']
+    for name, most in (('max_slew_ratio', 1.0), ('ticks_missed', 0), ('observations_lost', 0)):
+        if swapped[name] > most + 1e-6:
+            sentences.append(f'swaps: {name} is {swapped[name]}, the goal is {most}')
+    if row['mutations']['accepted']:
+        sentences.append(f'{row["mutations"]["accepted"]} of the bad weights were accepted')
+    return sentences
+
+
+def main() -> None:
+    """Run what is missing and write the row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--algorithms', nargs='+', choices=OPTIONS, default=list(OPTIONS))
+    algorithms = parser.parse_args().algorithms
+    jobs = trainings(algorithms)
+    outcomes = run_jobs('C1', jobs)
+    parts = run_jobs('C1', [*jobs, *measurements(algorithms)], workers=1)
+    row = figures(parts, algorithms)
+    budget = {
+        'steps': sum(STEPS[a] for a in algorithms),
+        'wall_s': round(sum(outcome.wall_s for outcome in {**outcomes, **parts}.values())),
+    }
+    path = write_result('C1', 'maxent bench C1', [0], budget, row, shortfalls(row))
+    for each in row['table']:
+        print(each)
+    print(f'written: {path}')
+
+
+if __name__ == '__main__':
+    main()
