@@ -34,6 +34,8 @@ def wait_for_episode(run: Path, timeout_s: float = 60.0) -> None:
 def test_training_leaves_a_skill_a_curve_logs_and_a_sentence(trained) -> None:
     skill = load_skill(trained.skills / 'mine')
     assert skill.metadata.provenance['steps'] == 300
+    assert skill.metadata.metrics['episodes'] == 20
+    assert skill.states is not None
     run = trained.folder / 'runs' / 'mine'
     assert (run / 'curve.png').stat().st_size > 0
     assert list((run / 'tensorboard').iterdir())

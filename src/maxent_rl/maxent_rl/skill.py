@@ -138,6 +138,24 @@ def load_skill(folder: Path, verify: Verifier = verify_nothing) -> Skill:
         raise SkillError(f'skill {folder}: {error}') from error
 
 
+def add_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
+    """Write into a skill what it achieved later; all else in its folder stays as it is.
+
+    Raises:
+        SkillError: see `load_skill`, or metrics that do not fit into JSON.
+        OSError: for instance a full disk; the skill is untouched.
+    """
+    folder = find_folder(Path(folder).absolute())
+    about = _read_metadata(folder)
+    files = _read_files(folder)
+    others = {
+        p.name: p.read_bytes() for p in folder.iterdir() if p.name not in (*files, SUMS_FILE)
+    }
+    about = replace(about, metrics={**about.metrics, **metrics})
+    files[METADATA_FILE] = about.to_json().encode()
+    write_folder(folder, {**others, **files, SUMS_FILE: _sums(files)})
+
+
 def list_skills(root: Path) -> list[SkillMetadata]:
     """Read the metadata of every skill in `root`, by name; unreadable ones give a warning."""
     found = []

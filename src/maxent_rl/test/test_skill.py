@@ -18,6 +18,7 @@ from maxent_rl.skill import (
     Skill,
     SkillError,
     SkillMetadata,
+    add_metrics,
     list_skills,
     load_skill,
     save_skill,
@@ -283,3 +284,22 @@ def test_listing_gives_the_readable_skills_and_warns_of_the_others(tmp_path, cap
     assert 'stack' in caplog.text
     assert 'calls itself lift' in caplog.text
     assert list_skills(tmp_path / 'nowhere') == []
+
+
+def test_metrics_are_added_and_all_else_stays(tmp_path):
+    folder = tmp_path / 'reach'
+    before = save_skill(folder, make_skill()[1])
+    (folder / 'curve.png').write_bytes(b'picture')
+    add_metrics(folder, {'success_rate': 0.95})
+    add_metrics(folder, {'episodes': 20})
+    loaded = load_skill(folder)
+    assert loaded.metadata == replace(before, metrics={'success_rate': 0.95, 'episodes': 20})
+    assert (folder / 'curve.png').read_bytes() == b'picture'
+
+
+def test_metrics_of_a_damaged_skill_are_not_added(tmp_path):
+    folder = tmp_path / 'reach'
+    save_skill(folder, make_skill()[1])
+    (folder / 'weights.safetensors').write_bytes(b'')
+    with pytest.raises(SkillError, match='SHA256SUMS disagree'):
+        add_metrics(folder, {'success_rate': 0.95})

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,7 +26,16 @@ def main(arguments: Sequence[str]) -> int:
         print(f'no skills in {chosen.skills.resolve()}; `maxent train` makes one')
         return 0
     table = Table(title=str(chosen.skills.resolve()), box=None, padding=(0, 1, 0, 0))
-    for column in ('skill', 'robot, task', 'algorithm', 'temp.', 'ends at', 'kB', 'made'):
+    for column in (
+        'skill',
+        'robot, task',
+        'algorithm',
+        'temp.',
+        'success',
+        'ends at',
+        'kB',
+        'made',
+    ):
         table.add_column(column, no_wrap=True)
     for skill in sorted(found, key=lambda each: each.name):
         reached = skill.metrics.get('mean_final_measure')
@@ -34,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             f'{skill.robot} {skill.task}',
             skill.algorithm,
             f'{skill.temperature:.2g}',
+            _success(skill.metrics),
             '' if reached is None else f'{reached:.2g}',
             f'{weights_size(chosen.skills / skill.name) / 1000:.0f}',
             skill.created[2:10],
@@ -45,3 +56,9 @@ def main(arguments: Sequence[str]) -> int:
         made_of = f' {recipe.mode.upper()} '.join(f'{weight:g} {skill}' for weight, skill in parts)
         console.print(f'{recipe.name} = {made_of}', highlight=False)
     return 0
+
+
+def _success(metrics: Mapping[str, Any]) -> str:
+    """Return the share of test episodes after training that succeeded."""
+    share = metrics.get('success_rate')
+    return '' if share is None else f'{share:.0%}'

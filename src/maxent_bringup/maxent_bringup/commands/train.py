@@ -88,7 +88,11 @@ def _summary(config: SystemConfig) -> str:
     if config.mode == 'hardware':
         return f'{config.skill} is learned; try it with `maxent run {config.skill}`; {places}.'
 
+    from maxent_rl.skill import add_metrics
+
     learned = SkillChoice(folder, config.robot, config.task, config.task_options)
     evaluation = learned.evaluate(TEST_EPISODES, config.seed + TEST_SEED)
+    figures = evaluation.as_dict()
+    add_metrics(folder, {name: figures[name] for name in ('success_rate', 'episodes')})
     robot_minutes = learned.load().metadata.provenance['robot_minutes']
     return f'After {robot_minutes:.1f} minutes of robot time {evaluation.sentence()}; {places}.'
