@@ -19,7 +19,16 @@ import c1_bad_messages
 import c1_swaps
 import c1_table
 from job_pool import Job, Outcome, Workspace, run_jobs
-from plane_skills import OPTIONS, STEPS, joint_goals, learn, name_of, single_goals, skills_folder
+from plane_skills import (
+    OPTIONS,
+    STEPS,
+    joint_goals,
+    learn_directly,
+    learn_planes,
+    name_of,
+    single_goals,
+    skills_folder,
+)
 from result_file import write_result
 
 SWAPS, FILES, MESSAGES = 1_000, 5_000, 5_000
@@ -28,33 +37,33 @@ FACTOR = 1.5  # composed, of direct training
 
 def trainings(algorithms: Sequence[str]) -> list[Job]:
     """All skills."""
-    return [
-        Job(
-            name_of(algorithm, goal),
-            learn,
-            {'algorithm': algorithm, 'goal': goal, 'seed': 0, 'steps': STEPS[algorithm]},
-        )
-        for algorithm in algorithms
-        for goal in (*single_goals(), *joint_goals())
+    about = {'seed': 0, 'steps': STEPS}
+    planes = [Job(f'planes_{a}', learn_planes, {'algorithm': a, **about}) for a in algorithms]
+    direct = [
+        Job(name_of(a, goal), learn_directly, {'algorithm': a, 'goal': goal, **about})
+        for a in algorithms
+        for goal in joint_goals()
     ]
+    return [*planes, *direct]
 
 
 def measurements(algorithms: Sequence[str]) -> list[Job]:
     """What needs the trained skills; one at a time."""
     names = [name_of(a, goal) for a in algorithms for goal in single_goals()]
+    planes = tuple(f'planes_{a}' for a in algorithms)
     tables = [
         Job(
             f'table_{a}',
             table,
             {'algorithm': a},
-            tuple(name_of(a, goal) for goal in (*single_goals(), *joint_goals())),
+            (f'planes_{a}', *(name_of(a, goal) for goal in joint_goals())),
         )
         for a in algorithms
     ]
     return [
         *tables,
-        Job('swaps', swaps, {'names': names, 'count': SWAPS}, tuple(names)),
-        Job('bad_files', bad_files, {'name': names[0], 'count': FILES}, (names[0],)),
+        Job('swaps', swaps, {'names': names, 'count': SWAPS}, planes),
+        Job('bad_files', bad_files, {'name': names[0], 'count': FILES}, planes),
         Job('bad_messages', bad_messages, {'count': MESSAGES}),
     ]
 
@@ -126,7 +135,7 @@ def main() -> None:
     parts = run_jobs('C1', [*jobs, *measurements(algorithms)], workers=1)
     row = figures(parts, algorithms)
     budget = {
-        'steps': sum(STEPS[a] for a in algorithms),
+        'steps': STEPS,
         'wall_s': round(sum(outcome.wall_s for outcome in {**outcomes, **parts}.values())),
     }
     path = write_result('C1', 'maxent bench C1', [0], budget, row, shortfalls(row))

@@ -116,16 +116,7 @@ class _Watch:
         elif self._whole != step.skill:
             self._whole = ''
         if last and self._whole:
-            self.ends.append(self._tip(np.array(step.observation)))
-
-    def _tip(self, observation: NDArray[np.float64]) -> NDArray[np.float64]:
-        start = 0
-        for field in self._layout.fields:
-            if field.name == 'tip':
-                packed = observation[start : start + field.size]
-                return packed * np.array(field.scales) + np.array(field.offsets)
-            start += field.size
-        raise LookupError('the layout has no tip')
+            self.ends.append(self._layout.unpack(np.array(step.observation))['tip'])
 
 
 class _Person:

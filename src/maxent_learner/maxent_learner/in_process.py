@@ -105,7 +105,7 @@ def run_episodes(
     log, results = EpisodeLog(), []
     for episode in range(episodes):
         start = episode_seed(seed, episode)
-        for step in _rollout(environment, policy, start, episode, about.name):
+        for step in rollout(environment, policy, start, episode, about.name):
             result = log.add(step, transition=step.index > 0)
         results.append(result)
     return results
@@ -128,7 +128,7 @@ def _train_episode(run: Run, environment: gymnasium.Env[Any, Any]) -> Iterator[R
     seed = episode_seed(trainer.config.seed, trainer.episodes.count)
     # Seeded per episode, so that a resumed run need not know how much noise was drawn before.
     policy = PolicyRunner(trainer.algorithm.policy, seed, deterministic=False)
-    for step in _rollout(environment, policy, seed, trainer.episodes.count, run.config.skill):
+    for step in rollout(environment, policy, seed, trainer.episodes.count, run.config.skill):
         result = trainer.observe(step)
         while trainer.updates_due() > 0:
             _update(run)
@@ -147,7 +147,7 @@ def _update(run: Run) -> None:
         run.report(f'learning diverged ({error}); rolled back to the last good state')
 
 
-def _rollout(
+def rollout(
     environment: gymnasium.Env[Any, Any],
     policy: PolicyRunner,
     seed: int,

@@ -105,6 +105,20 @@ class ObservationLayout:
             raise LayoutError(f'fields {self._not_finite(packed)} are not finite as float32')
         return packed
 
+    def unpack(self, observation: NDArray[np.floating]) -> dict[str, Vector]:
+        """Return the fields (..., size of the field) of observations (..., self.size), SI units.
+
+        Raises LayoutError for another size.
+        """
+        if observation.shape[-1:] != (self.size,):
+            raise LayoutError(
+                f'an observation holds {self.size} numbers, got shape {observation.shape}'
+            )
+        values = np.asarray(observation, np.float64) * self._scale + self._offset
+        ends = np.cumsum([part.size for part in self.fields])
+        parts = np.split(values, ends[:-1], axis=-1)
+        return {part.name: each for part, each in zip(self.fields, parts, strict=True)}
+
     def _not_finite(self, packed: Vector32) -> list[str]:
         ends = np.cumsum([part.size for part in self.fields])
         parts = np.split(np.isfinite(packed), ends[:-1])

@@ -21,6 +21,19 @@ def test_fields_are_shifted_scaled_and_joined_in_the_order_of_the_layout():
     np.testing.assert_allclose(packed, [1.0, 0.0, 1.0, 1.0, 0.5])
 
 
+def test_what_was_packed_is_unpacked_of_one_observation_and_of_many():
+    packed = LAYOUT.pack(VALUES)
+    for observations, shape in ((packed, ()), (np.stack([packed, packed]), (2,))):
+        fields = LAYOUT.unpack(observations)
+        assert list(fields) == ['position', 'tip']
+        for name, values in fields.items():
+            np.testing.assert_allclose(
+                values, np.broadcast_to(VALUES[name], (*shape, values.shape[-1]))
+            )
+    with pytest.raises(LayoutError, match=r'holds 5 numbers, got shape \(4,\)'):
+        LAYOUT.unpack(packed[:4])
+
+
 def test_equal_layouts_have_equal_hashes_of_16_hexadecimal_digits():
     same = ObservationLayout((Field('position', 2, (0.5, 0.5), (1.0, 2.0)), TIP))
     assert same.hash == LAYOUT.hash
