@@ -25,7 +25,7 @@ from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.runner import PolicyRunner, configure_torch
-from maxent_rl.skill import load_skill
+from maxent_rl.skill import add_metrics, load_skill
 from maxent_robot import episode_seed
 from maxent_robot.episode_outputs import StepRecord
 from maxent_robot.tasks import Task
@@ -114,7 +114,7 @@ def learn_directly(
         ),
         tell,
     )
-    return {run.config.skill: _distance(run)}
+    return {run.config.skill: test(run.skill_folder)}
 
 
 def _learn_from(run: Run, steps: Sequence[StepRecord]) -> None:
@@ -180,14 +180,23 @@ def _episode(run: Run, environment: Any, seed: int, number: int) -> Iterator[Ste
 def _finish(run: Run) -> float:
     run.save_skill()
     run.close()
-    return _distance(run)
+    return test(run.skill_folder)
 
 
-def _distance(run: Run) -> float:
-    """Return the mean distance in m at the end of new episodes that start as usual."""
-    skill = load_skill(run.skill_folder)
+def test(folder: Path) -> float:
+    """Return the mean distance in m at the end of new episodes that start as usual; keep it."""
+    skill = load_skill(folder)
     origin = skill.metadata.provenance
     options = {k: v for k, v in origin['task_options'].items() if k != 'start_noise'}
     about = replace(skill.metadata, provenance={**origin, 'task_options': options})
     found = evaluate(replace(skill, metadata=about), TESTS, TEST_SEED).as_dict()
-    return round(found['mean_final_distance'], 4)
+    distance = round(found['mean_final_distance'], 4)
+    add_metrics(
+        folder,
+        {
+            'success_rate': found['success_rate'],
+            'episodes': TESTS,
+            'mean_final_measure': distance,
+        },
+    )
+    return distance
