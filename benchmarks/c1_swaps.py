@@ -32,6 +32,7 @@ def swaps(
         purpose='run', task='reach_plane', skill=names[0], skills=skills, name='c1_swaps'
     )
     taken: list[float] = []
+    refused: list[str] = []
     with running(config, instrumented='guard', on_step=steps.add) as (system, monitor):
         client = monitor.node.create_client(ActivateSkill, topics.ACTIVATE_SKILL)
         wait(system, monitor, lambda: steps.count > 20, 60.0, 'the first steps')
@@ -45,8 +46,10 @@ def swaps(
             answer = client.call_async(ActivateSkill.Request(name=name, blend=0.25))
             while not answer.done():
                 monitor.spin(0.001)
-            if not answer.result().success:
-                raise RuntimeError(f'swap {len(taken)}: {answer.result().message}')
+            if not answer.result().success:  # it has failed a probation
+                refused.append(answer.result().message)
+                names = [other for other in names if other != name]
+                continue
             taken.append(1e3 * (time.monotonic() - begin))
             acting = name
             tell(len(taken), count)
@@ -63,7 +66,8 @@ def swaps(
         'states_refused': after[2] - before[2],
         'p50_ms': round(float(np.percentile(taken, 50)), 1),
         'p99_ms': round(float(np.percentile(taken, 99)), 1),
-        'returns_to_the_last_good': len(set(steps.versions)) - steps.changes - 1,
+        'returns_to_the_last_good': steps.changes - (len(set(steps.versions)) - 1),
+        'refused': refused,
     }
 
 
