@@ -61,9 +61,9 @@ TRY_EVERY, TRY_EPISODES, TRY_SEED = 20_000, 10, 500  # steps
 END_EPISODES, END_SEED = 50, 1000
 # It begins with the policy of the skill for y, which leaves x to chance.
 EXTRACTION = ExtractionConfig(
-    steps=240, batch_size=512, learning_rate=2e-3, decay=0.05, temperature=0.25
+    steps=480, batch_size=512, learning_rate=2e-3, decay=0.05, temperature=0.25
 )
-TRIED_AT = (0, 1, 10, 30, 60, 120, 240)  # gradient steps of an extraction
+TRIED_AT = (0, 1, 10, 30, 60, 120, 240, 480)  # gradient steps of an extraction
 
 
 def run_config(algorithm: str, goal: str, seed: int, steps: int) -> GymRunConfig:
