@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+import signal
 import time
 from typing import Any
 
@@ -50,6 +51,9 @@ def running(
             return Path(__file__).with_name(f'instrumented_{spec.name}.py')
         return find_executable(spec)
 
+    # The job pool blocks Ctrl-C in its processes; nodes that inherited this would neither end by
+    # being interrupted nor with a job that is killed.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with isolated_domain() as domain:
         os.environ['ROS_DOMAIN_ID'] = str(domain)
         os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
