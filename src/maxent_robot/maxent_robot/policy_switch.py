@@ -24,7 +24,7 @@ WORSE = (
     0.25  # or so much more than shortly before: who swaps at the edge of the box is not to blame
 )
 REPORTS = 20  # that make up shortly before, 2 s
-ENOUGH_TICKS = 20  # before a share is judged
+ENOUGH_TICKS = 100  # before a share is judged: a swap in full motion may need some braking
 
 
 @dataclass(frozen=True)

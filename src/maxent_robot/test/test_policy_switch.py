@@ -131,8 +131,15 @@ def test_who_swaps_again_and_again_cannot_get_used_to_interventions():
     made = swapped_after(GuardReport(Level.NORMAL, 1000, 0), GuardReport(Level.NORMAL, 1200, 0))
     made.on_guard(GuardReport(Level.NORMAL, 1218, 18))
     made.swap(constant(0.5, 'third'), 0.0)  # still on probation
-    made.on_guard(GuardReport(Level.NORMAL, 1240, 40))
-    assert made.failure == 'the guard changed 22 of 22 commands'
+    made.on_guard(GuardReport(Level.NORMAL, 1318, 118))
+    assert made.failure == 'the guard changed 100 of 100 commands'
+
+
+def test_some_braking_after_a_swap_in_full_motion_is_no_failure():
+    made = swapped_after(GuardReport(Level.NORMAL, 1000, 0), GuardReport(Level.NORMAL, 1200, 0))
+    for ticks, interventions in ((1220, 20), (1260, 50), (1300, 50)):
+        made.on_guard(GuardReport(Level.NORMAL, ticks, interventions))
+        assert made.failure is None
 
 
 def test_a_policy_that_makes_the_guard_slow_the_robot_down_again_and_again_fails():
