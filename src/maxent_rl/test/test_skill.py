@@ -137,7 +137,7 @@ def test_a_skill_of_another_algorithm_than_it_says_is_refused(tmp_path):
             load_skill(tmp_path / 'reach')
 
 
-@pytest.mark.parametrize('name', ['sawyer_reach', 'sawyer_reach_random'])
+@pytest.mark.parametrize('name', sorted(path.name for path in SHIPPED.iterdir()))
 def test_the_skills_of_this_repository_are_readable_and_act(name):
     skill = load_skill(SHIPPED / name)
     assert skill.metadata.algorithm == 'sac'

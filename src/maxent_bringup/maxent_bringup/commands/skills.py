@@ -10,7 +10,11 @@ from typing import Any
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print one row per skill, then the compositions."""
+    """Print one row per skill, then the compositions; made to fit 80 columns.
+
+    `tests`: share of the test episodes after training that succeeded; `end`: what the task
+    measures first, mostly a distance in m, at the end of training.
+    """
     parser = argparse.ArgumentParser(prog='maxent skills', description=__doc__)
     parser.add_argument('--skills', type=Path, default=Path('skills'), help='default: skills')
     chosen = parser.parse_args(arguments)
@@ -29,10 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     for column in (
         'skill',
         'robot, task',
-        'algorithm',
+        'by',
         'temp.',
-        'success',
-        'ends at',
+        'tests',
+        'end',
         'kB',
         'made',
     ):
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
             skill.name,
             f'{skill.robot} {skill.task}',
             skill.algorithm,
-            f'{skill.temperature:.2g}',
+            f'{skill.temperature:.1g}',
             _success(skill.metrics),
             '' if reached is None else f'{reached:.2g}',
             f'{weights_size(chosen.skills / skill.name) / 1000:.0f}',
