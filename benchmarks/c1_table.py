@@ -48,7 +48,9 @@ def table(algorithm: str, skills: Path, tell: Callable[[int, int], None]) -> lis
         name=f'c1_table_{algorithm}',
     )
     watch = _Watch()
-    with running(config, on_step=watch.add) as (system, monitor):
+    # Without probation: a policy that fights the guard shall be measured, too.
+    parameters = {'policy': {'probation': 0.0}}
+    with running(config, parameters=parameters, on_step=watch.add) as (system, monitor):
         person = _Person(system, monitor, watch)
         ends: dict[str, NDArray[np.float64]] = {}
 
