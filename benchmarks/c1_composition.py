@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row C1: plane skills of the Sawyer composed through the services, on the moving arm.
 
-    maxent bench C1 [--algorithms sac soft_q]
+    maxent bench C1 [--algorithms sac soft_q] [--parts table swaps bad_files bad_messages]
 
 Trains the plane skills, and directly what they are composed for, on all cores; then measures, one
 after another since the guard must see a quiet machine: compositions of every pair and triple, a
@@ -33,6 +33,7 @@ from result_file import write_result
 
 SWAPS, FILES, MESSAGES = 1_000, 5_000, 5_000
 FACTOR = 1.5  # composed, of direct training
+PARTS = ('table', 'swaps', 'bad_files', 'bad_messages')
 
 
 def trainings(algorithms: Sequence[str]) -> list[Job]:
@@ -47,7 +48,7 @@ def trainings(algorithms: Sequence[str]) -> list[Job]:
     return [*planes, *direct]
 
 
-def measurements(algorithms: Sequence[str]) -> list[Job]:
+def measurements(algorithms: Sequence[str], parts: Sequence[str]) -> list[Job]:
     """What needs the trained skills; one at a time."""
     names = [name_of(a, goal) for a in algorithms for goal in single_goals()]
     planes = tuple(f'planes_{a}' for a in algorithms)
@@ -60,12 +61,13 @@ def measurements(algorithms: Sequence[str]) -> list[Job]:
         )
         for a in algorithms
     ]
-    return [
+    jobs = [
         *tables,
         Job('swaps', swaps, {'names': names, 'count': SWAPS}, planes),
         Job('bad_files', bad_files, {'name': names[0], 'count': FILES}, planes),
         Job('bad_messages', bad_messages, {'count': MESSAGES}),
     ]
+    return [job for job in jobs if job.function.__name__ in parts]
 
 
 def table(workspace: Workspace, algorithm: str) -> Any:
@@ -93,35 +95,43 @@ def _skills(workspace: Workspace) -> Any:
 
 
 def figures(outcomes: Mapping[str, Outcome], algorithms: Sequence[str]) -> dict[str, Any]:
-    """Return the row."""
-    files, messages = outcomes['bad_files'].result, outcomes['bad_messages'].result
-    return {
-        'table': [row for a in algorithms for row in outcomes[f'table_{a}'].result],
-        'swaps': outcomes['swaps'].result,
-        'mutations': {
-            'tried': files['tried'] + messages['tried'],
-            'accepted': files['accepted'] + messages['accepted'],
-            'files': files,
-            'messages': messages,
-        },
-    }
+    """Return the row, without what has not been measured."""
+    row: dict[str, Any] = {}
+    tables = [f'table_{a}' for a in algorithms if f'table_{a}' in outcomes]
+    if tables:
+        row['table'] = [each for name in tables for each in outcomes[name].result]
+    if 'swaps' in outcomes:
+        row['swaps'] = outcomes['swaps'].result
+    bad = {n: outcomes[n].result for n in ('bad_files', 'bad_messages') if n in outcomes}
+    if bad:
+        totals = {k: sum(part[k] for part in bad.values()) for k in ('tried', 'accepted')}
+        row['mutations'] = {**totals, **bad}
+    return row
 
 
 def shortfalls(row: Mapping[str, Any]) -> list[str]:
     """Sentences for every goal that is missed."""
     sentences = ['one seed each']
-    for each in row['table']:
+    missing = {'table', 'swaps', 'mutations'} - row.keys()
+    sentences += [f'not measured: {part}' for part in sorted(missing)]
+    sentences += [
+        f'no {a} skills'
+        for a in OPTIONS
+        if not any(each['algorithm'] == a for each in row.get('table', []))
+    ]
+    for each in row.get('table', []):
         what = f'{" AND ".join(each["skills"])}: {each["composed"]:.3f} m'
         if each['composed'] >= min(each['constituents']):
             sentences.append(f'{what}, no nearer than {min(each["constituents"]):.3f} m alone')
         if each['composed'] > FACTOR * each['direct']:
             sentences.append(f'{what}, over {FACTOR} times {each["direct"]:.3f} m directly')
-    swapped = row['swaps']
+    swapped = row.get('swaps', {})
     for name, most in (('max_slew_ratio', 1.0), ('ticks_missed', 0), ('observations_lost', 0)):
-        if swapped[name] > most + 1e-6:
+        if swapped.get(name, 0) > most + 1e-6:
             sentences.append(f'swaps: {name} is {swapped[name]}, the goal is {most}')
-    if row['mutations']['accepted']:
-        sentences.append(f'{row["mutations"]["accepted"]} of the bad weights were accepted')
+    accepted = row.get('mutations', {}).get('accepted', 0)
+    if accepted:
+        sentences.append(f'{accepted} of the bad weights were accepted')
     return sentences
 
 
@@ -129,17 +139,19 @@ def main() -> None:
     """Run what is missing and write the row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--algorithms', nargs='+', choices=OPTIONS, default=list(OPTIONS))
-    algorithms = parser.parse_args().algorithms
+    parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS))
+    chosen = parser.parse_args()
+    algorithms = chosen.algorithms
     jobs = trainings(algorithms)
     outcomes = run_jobs('C1', jobs)
-    parts = run_jobs('C1', [*jobs, *measurements(algorithms)], workers=1)
+    parts = run_jobs('C1', [*jobs, *measurements(algorithms, chosen.parts)], workers=1)
     row = figures(parts, algorithms)
     budget = {
         'steps': STEPS,
         'wall_s': round(sum(outcome.wall_s for outcome in {**outcomes, **parts}.values())),
     }
     path = write_result('C1', 'maxent bench C1', [0], budget, row, shortfalls(row))
-    for each in row['table']:
+    for each in row.get('table', []):
         print(each)
     print(f'written: {path}')
 
