@@ -16,7 +16,7 @@ from rclpy.task import Future
 
 from maxent_policy_node.weights_worker import Verdict, WeightsWorker
 from maxent_rl.acceptance import PolicySpec
-from maxent_rl.verification import Verifier
+from maxent_rl.verification import Verifier, verify_nothing
 from maxent_ros import qos, topics
 from maxent_ros.weights_transport import ChunkAssembler, ChunkError
 
@@ -39,7 +39,7 @@ class WeightsFeed:
         layout_hash: str,
         probes: Callable[[], NDArray[np.float32]],
         on_verdict: Callable[[Verdict], None],
-        verify: Verifier,
+        verify: Verifier = verify_nothing,
     ) -> None:
         """Subscribe and start asking; `on_verdict` is called between two other callbacks."""
         self._node, self._on_verdict = node, on_verdict
