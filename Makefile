@@ -3,8 +3,8 @@
 
 SHELL := /bin/bash
 ROBOT ?= sawyer
-TASK ?= reach
-SKILL ?= my_$(TASK)
+TASK ?= auto
+SKILL ?= my_$(ROBOT)
 ARGS ?=
 ROW ?=
 IN_ENVIRONMENT := . ./setup.bash &&

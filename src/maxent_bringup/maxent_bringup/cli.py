@@ -15,6 +15,7 @@ COMMANDS = {
     'train': ('maxent_bringup.commands.train', 'learn a skill and say how good it is'),
     'eval': ('maxent_bringup.commands.evaluate', 'measure a skill over many episodes'),
     'run': ('maxent_bringup.commands.run', 'run a skill in real time'),
+    'render': ('maxent_bringup.commands.render', 'film a skill'),
     'up': ('maxent_bringup.commands.up', 'bring up all nodes without `ros2 launch`'),
     'skills': ('maxent_bringup.commands.skills', 'list the skills'),
     'activate': ('maxent_bringup.commands.activate', 'let another skill act on a running system'),

@@ -16,6 +16,7 @@ COMMON = (
     'task',
     'task_options',
     'mode',
+    'world',
     'skill',
     'seed',
     'record',
@@ -52,6 +53,13 @@ def choices(name: str) -> tuple[str, ...]:
     """Return the texts that a setting may have; empty if that is not a list."""
     item = next(item for item in fields(SystemConfig) if item.name == name)
     return tuple(TRUTH) if isinstance(item.default, bool) else item.metadata['choices']
+
+
+def is_list(name: str) -> bool:
+    """Return whether a setting is a list of texts."""
+    return isinstance(
+        next(item.default for item in fields(SystemConfig) if item.name == name), tuple
+    )
 
 
 def doc(name: str) -> str:

@@ -14,11 +14,12 @@ from pathlib import Path
 import re
 from typing import Any
 
-from maxent_learner.options import parse_options
 from maxent_rl.algorithms import ALGORITHMS, algorithm_config
 from maxent_rl.skill_metadata import SkillError, check_name
+from maxent_robot.option_texts import parse_options
 from maxent_robot.robots import ROBOTS, get_robot
-from maxent_robot.tasks import TASKS, make_task
+from maxent_robot.safety.config import SIMULATED_REST
+from maxent_robot.tasks import FIRST_TASKS, TASKS, make_task
 
 RUNS, SKILLS = Path('runs'), Path('skills')
 ROS_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
@@ -62,10 +63,11 @@ class SystemConfig:
 
     purpose: str = setting('train', 'train a skill, or run one', ('train', 'run'))
     robot: str = setting('sawyer', 'which robot', ROBOTS)
-    task: str = setting('reach', 'what it shall do', TASKS)
+    task: str = setting('auto', "what it shall do; auto: the robot's first task", ('auto', *TASKS))
     task_options: tuple[str, ...] = setting((), 'settings of the task, such as axis=z')
     mode: str = setting('sim', 'MuJoCo, or a robot on the graph', ('sim', 'hardware'))
     skill: str = setting('', 'skill that is made (train) or used (run); empty: ROBOT_TASK')
+    world: tuple[str, ...] = setting((), 'sim: what is varied, such as terrain=slope')
     seed: int = setting(0, 'of start poses, goals, networks and exploration', minimum=0)
     record: bool = setting(False, 'write all topics to a rosbag in the run folder')
     namespace: str = setting('', 'of all nodes: two robots live in two namespaces')
@@ -93,6 +95,8 @@ class SystemConfig:
     def __post_init__(self) -> None:
         for item in fields(self):
             _check(item.name, getattr(self, item.name), item.metadata)
+        if self.task == 'auto':
+            object.__setattr__(self, 'task', FIRST_TASKS[self.robot])
         object.__setattr__(self, 'skill', self.skill or f'{self.robot}_{self.task}')
         object.__setattr__(self, 'name', self.name or self.skill)
         _check_names(self.skill, self.name, self.namespace)
@@ -189,12 +193,14 @@ def _pace(config: SystemConfig) -> dict[str, Any]:
 
 
 def _bridge(config: SystemConfig) -> NodeSpec:
-    parameters = {'robot': config.robot, **_pace(config)}
+    parameters = {'robot': config.robot, **_pace(config), **_texts('world', config.world)}
     return _spec(config, 'sim_bridge', 'bridge_node', 'sim_bridge', parameters, is_clock=True)
 
 
 def _guard(config: SystemConfig) -> NodeSpec:
     parameters = {'robot': config.robot, **_pace(config)}
+    if config.mode == 'sim':
+        parameters['safety.overload_rest'] = SIMULATED_REST
     return _spec(config, 'maxent_policy_node', 'guard_node', 'guard', parameters)
 
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from maxent_robot.tasks.measures import measure
+
 LINE_EVERY_S = 5.0  # between two plain lines
 WINDOW_S = 10.0  # over which the real-time factor is taken
 
@@ -33,7 +35,8 @@ class TrainingStatus(Protocol):
     temperature: float
     entropy: float
     episode_return: float
-    final_distance: float
+    measure: str
+    final_measure: float
 
 
 class TrainingView:
@@ -91,7 +94,7 @@ def figures(
         'steps': f'{status.steps} of {status.max_steps}',
         'episodes': f'{status.episodes}',
         'episode return': _number(status.episode_return * of_episode, '.2f'),
-        'final distance': _number(status.final_distance * 100.0 * of_episode, '.1f', ' cm'),
+        **_final_measure(status),
         'temperature': _number(status.temperature * of_update, '.4f'),
         'entropy': _number(status.entropy * of_update, '.2f', ' nat'),
         'updates/s': _number(status.updates_per_second, '.0f'),
@@ -103,6 +106,15 @@ def figures(
     if interventions is not None:
         rows['guard interventions'] = f'{interventions}'
     return rows
+
+
+def _final_measure(status: TrainingStatus) -> dict[str, str]:
+    """What the task measures first, by its name; nothing before the first episode is over."""
+    if status.episodes == 0 or not status.measure:
+        return {}
+    value = status.final_measure
+    text = measure(status.measure).text(value) if math.isfinite(value) else '-'
+    return {f'final {status.measure}': text}
 
 
 def _table(title: str, rows: dict[str, str]) -> Table:

@@ -24,7 +24,8 @@ STATUS = LearnerStatus(
     temperature=0.0123,
     entropy=-4.5,
     episode_return=-12.3,
-    final_distance=0.034,
+    measure='distance',
+    final_measure=0.034,
 )
 
 

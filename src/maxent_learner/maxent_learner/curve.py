@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the learning curve: episode return and final distance against minutes of robot time."""
+"""Draws the learning curve: episode return and what the task measures against robot time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
 from numpy.typing import NDArray
+
+from maxent_robot.tasks.measures import measure
 
 MEDIAN_WINDOW = 9  # episodes
 
@@ -38,15 +40,16 @@ def draw_curve(path: Path, episodes: Sequence[Mapping[str, Any]], title: str) ->
     above, below = figure.subplots(2, 1, sharex=True)
     figure.suptitle(title)
     minutes = [row['robot_minutes'] for row in episodes]
-    measure = next((row['measure'] for row in episodes), 'distance')
+    name = next((row['measure'] for row in episodes), 'distance')
     _draw(above, minutes, [row['episode_return'] for row in episodes], 'episode return')
     finals = [row['final_measure'] for row in episodes]
-    if measure == 'distance':
-        _draw(below, minutes, [100.0 * value for value in finals], 'final distance (cm)')
-        below.axhline(1.0, color='tab:green', linestyle=':', linewidth=1.0, label='1 cm')
-    else:
-        _draw(below, minutes, finals, f'final {measure}')
-    if finals and min(finals) > 0.0:
+    shown = measure(name)
+    label = f'final {name} ({shown.unit})' if shown.unit else f'final {name}'
+    _draw(below, minutes, [shown.factor * value for value in finals], label)
+    if shown.goal is not None:
+        style = {'color': 'tab:green', 'linestyle': ':', 'linewidth': 1.0}
+        below.axhline(shown.factor * shown.goal, label=shown.text(shown.goal), **style)
+    if finals and min(finals) > 0.0 and not shown.more_is_better:
         below.set_yscale('log')
         below.yaxis.set_major_formatter('{x:g}')
     below.set_xlabel('robot time (minutes)')

@@ -14,6 +14,7 @@ from typing import Any
 
 from maxent_learner.episode_log import EpisodeResult
 from maxent_robot.tasks import Task
+from maxent_robot.tasks.measures import measure
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Evaluation:
             'success_rate': fmean(self.successes),
             **{f'mean_final_{name}': fmean(self.final(name)) for name in self.measures},
             **{f'median_final_{name}': median(self.final(name)) for name in self.measures},
-            **{f'worst_final_{name}': max(self.final(name)) for name in self.measures},
+            **{f'worst_final_{name}': self._worst(name) for name in self.measures},
             'mean_return': fmean([result.episode_return for result in self.results]),
             'path': self.path,
         }
@@ -55,13 +56,17 @@ class Evaluation:
 
     def sentence(self) -> str:
         """Say in one sentence how good the skill is."""
-        episodes = len(self.results)
-        distances = self.final(self.measures[0])
+        name = self.measures[0]
+        shown, values = measure(name), self.final(name)
         return (
-            f'{self.skill} succeeded in {sum(self.successes)} of {episodes} test episodes and '
-            f'ended {fmean(distances) * 100.0:.1f} cm from its target on average '
-            f'(worst {max(distances) * 100.0:.1f} cm)'
+            f'{self.skill} succeeded in {sum(self.successes)} of {len(self.results)} test '
+            f'episodes; {shown.title} in the end: {shown.text(fmean(values))} on average '
+            f'(worst {shown.text(self._worst(name))})'
         )
+
+    def _worst(self, name: str) -> float:
+        values = self.final(name)
+        return min(values) if measure(name).more_is_better else max(values)
 
 
 def judge(

@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium
 
 from maxent_learner.trainer_config import setting
+from maxent_robot.layout import Field, ObservationLayout
 
 MAY_CHANGE = ('steps', 'checkpoint_every')  # from one part of a run to the next
 
@@ -75,3 +76,10 @@ def sizes(environment: Environment) -> tuple[int, int]:
     if not one or (actions.low != -1.0).any() or (actions.high != 1.0).any():
         raise ValueError(f'{name} takes actions {actions}: Box(-1, 1, (m,)) is needed, rescale it')
     return space.shape[0], actions.shape[0]
+
+
+def layout_of(environment: Environment) -> ObservationLayout:
+    """Return the layout that an environment has as `layout`, else one nameless field."""
+    whole = ObservationLayout((Field('observation', sizes(environment)[0]),))
+    layout: ObservationLayout = getattr(environment.unwrapped, 'layout', whole)
+    return layout

@@ -11,10 +11,9 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from maxent_learner.gym_config import GymRunConfig, make_gym, sizes
-from maxent_learner.skill_export import commit, versions
+from maxent_learner.gym_config import GymRunConfig, layout_of, make_gym, sizes
+from maxent_learner.skill_export import commit, layout_fields, versions
 from maxent_rl.skill import Skill, SkillMetadata
-from maxent_robot.layout import Field, ObservationLayout
 
 
 def skill_of(config: GymRunConfig, algorithm: Any, metrics: Mapping[str, Any], name: str) -> Skill:
@@ -27,9 +26,8 @@ def skill_of(config: GymRunConfig, algorithm: Any, metrics: Mapping[str, Any], n
         maxent_rl.skill.SkillError: a name that may not be, or weights that are not finite.
     """
     with closing(make_gym(config)) as environment:
-        obs_dim, act_dim = sizes(environment)
-        whole = ObservationLayout((Field('observation', obs_dim),))
-        layout = getattr(environment.unwrapped, 'layout', whole)
+        _, act_dim = sizes(environment)
+        layout = layout_of(environment)
     metadata = SkillMetadata(
         name=name,
         robot=config.robot,
@@ -37,7 +35,7 @@ def skill_of(config: GymRunConfig, algorithm: Any, metrics: Mapping[str, Any], n
         algorithm=config.algorithm,
         temperature=algorithm.temperature,
         discount=algorithm.config.discount,
-        layout=tuple({'name': part.name, 'size': part.size} for part in layout.fields),
+        layout=layout_fields(layout),
         layout_hash=layout.hash,
         action_mode='torque',
         action_joints=tuple(f'action_{index}' for index in range(act_dim)),

@@ -18,7 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from maxent_learner.gym_config import Environment, GymRunConfig, identity, make_gym, sizes
+from maxent_learner.gym_config import (
+    Environment,
+    GymRunConfig,
+    identity,
+    layout_of,
+    make_gym,
+    sizes,
+)
 from maxent_learner.gym_skill import skill_of
 from maxent_learner.progress import Row, read_progress
 from maxent_learner.trainer import ResumeError
@@ -49,11 +56,12 @@ class GymTraining:
         """
         self.config, self.folder = config, folder
         obs_dim, act_dim = sizes(environment)
+        image = layout_of(environment).image
         network_seed, sampling_seed = np.random.SeedSequence(config.seed).generate_state(2)
         self.algorithm = make_algorithm(
-            config.algorithm, obs_dim, act_dim, config.algorithm_options, int(network_seed)
+            config.algorithm, obs_dim, act_dim, config.algorithm_options, int(network_seed), image
         )
-        self.buffer = ReplayBuffer(config.buffer_capacity, obs_dim, act_dim)
+        self.buffer = ReplayBuffer(config.buffer_capacity, obs_dim, act_dim, image)
         self.steps = self.episodes = 0
         self._rng = np.random.default_rng(sampling_seed)
         self._metrics: dict[str, float] = {}

@@ -7,7 +7,8 @@ out. For sweeps over seeds and settings, and for figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -26,8 +27,13 @@ from maxent_robot import episode_seed
 from maxent_robot.episode_outputs import StepRecord
 
 # 'module:id' makes Gymnasium import the module, which registers the environment.
-ENVIRONMENTS = {'sawyer': 'sim_bridge.env:maxent/SawyerReach-v0'}
+ENVIRONMENTS = {
+    'sawyer': 'sim_bridge.env:maxent/SawyerReach-v0',
+    'minitaur': 'sim_bridge.env:maxent/MinitaurWalk-v0',
+    'dclaw': 'sim_bridge.env:maxent/DClawTurn-v0',
+}
 SESSION = 'in_process'
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def train_in_process(
@@ -70,14 +76,19 @@ def train_in_process(
     return run
 
 
-def evaluate(skill: Skill, episodes: int, seed: int) -> Evaluation:
+def evaluate(
+    skill: Skill, episodes: int, seed: int, world: Mapping[str, Any] = NOTHING
+) -> Evaluation:
     """Run a skill's mean action on its own task for some episodes and judge how well it did.
+
+    `world` holds what is varied of the simulation (`sim_bridge.simulations`).
 
     Raises:
         ValueError: no episodes, or the skill does not fit the task as it is now.
     """
     about = skill.metadata
-    environment = make_environment(about.robot, about.task, about.provenance['task_options'])
+    options = about.provenance['task_options']
+    environment = make_environment(about.robot, about.task, options, world)
     try:
         results = run_episodes(skill, environment, episodes, seed)
         task = environment.unwrapped.task
@@ -94,32 +105,42 @@ def run_episodes(
     Raises:
         ValueError: the skill observes with another layout than the environment's task.
     """
+    check_layout(skill, environment)
+    configure_torch()
+    policy = PolicyRunner(skill.policy(), seed, deterministic=True)
+    log, results = EpisodeLog(), []
+    for episode in range(episodes):
+        start = episode_seed(seed, episode)
+        for step in rollout(environment, policy, start, episode, skill.metadata.name):
+            result = log.add(step, transition=step.index > 0)
+        results.append(result)
+    return results
+
+
+def check_layout(skill: Skill, environment: gymnasium.Env[Any, Any]) -> None:
+    """Raise ValueError if the skill observes with another layout than the environment's task."""
     about, layout_hash = skill.metadata, environment.unwrapped.task.layout.hash
     if layout_hash != about.layout_hash:
         raise ValueError(
             f"skill '{about.name}' observes with layout {about.layout_hash}, task "
             f"'{environment.unwrapped.task.name}' now has {layout_hash}: train it anew"
         )
-    configure_torch()
-    policy = PolicyRunner(skill.policy(), seed, deterministic=True)
-    log, results = EpisodeLog(), []
-    for episode in range(episodes):
-        start = episode_seed(seed, episode)
-        for step in rollout(environment, policy, start, episode, about.name):
-            result = log.add(step, transition=step.index > 0)
-        results.append(result)
-    return results
 
 
-def make_environment(robot: str, task: str, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+def make_environment(
+    robot: str, task: str, options: Mapping[str, Any], world: Mapping[str, Any] = NOTHING
+) -> gymnasium.Env[Any, Any]:
     """Return the simulation of a robot as a Gymnasium environment for a task.
 
+    `world` holds what is varied of the simulation (`sim_bridge.simulations`).
+
     Raises:
-        ValueError: unknown robot or task, or options that the task refuses.
+        ValueError: unknown robot or task, or options that task or simulation refuse.
     """
     if robot not in ENVIRONMENTS:
         raise ValueError(f"no simulation of robot '{robot}'; known: {sorted(ENVIRONMENTS)}")
-    return gymnasium.make(ENVIRONMENTS[robot], disable_env_checker=True, task=task, **options)
+    name = ENVIRONMENTS[robot]
+    return gymnasium.make(name, disable_env_checker=True, task=task, world=world, **options)
 
 
 def _train_episode(run: Run, environment: gymnasium.Env[Any, Any]) -> Iterator[Row]:

@@ -81,7 +81,8 @@ def status_message(run: Run, state: State, message: str, rates: Rates, now: Time
     status.header.stamp = now.to_msg()
     if last is not None:
         status.episode_return = last.episode_return
-        status.final_distance = last.final_measure
+        status.measure = next(iter(last.measures), '')
+        status.final_measure = last.final_measure
     return status
 
 

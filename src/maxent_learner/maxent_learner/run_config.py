@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from maxent_learner.options import parse_options
 from maxent_learner.trainer_config import setting
+from maxent_robot.option_texts import parse_options
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,16 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from maxent_rl.skill import Skill, SkillMetadata
+from maxent_rl.skill_metadata import LayoutField
 
 if TYPE_CHECKING:
     from maxent_learner.trainer import Trainer
+    from maxent_robot.layout import ObservationLayout
     from maxent_robot.robot_spec import RobotSpec
 
 STATES = 1024  # kept with a skill: enough to extract a policy on, some 30 kB
+STATES_BYTES = 200_000  # of states with images, of which only some fit
+_HALF = 2  # bytes of a number in a skill's file
 _DISTRIBUTIONS = ('torch', 'numpy', 'mujoco', 'safetensors', 'ros-rclpy')
 
 
@@ -50,7 +54,7 @@ def make_skill(
         algorithm=trainer.config.algorithm,
         temperature=algorithm.temperature,
         discount=algorithm.config.discount,
-        layout=tuple({'name': part.name, 'size': part.size} for part in task.layout.fields),
+        layout=layout_fields(task.layout),
         layout_hash=task.layout.hash,
         action_mode=task.mapping.mode.name.lower(),
         action_joints=task.mapping.joint_names,
@@ -62,7 +66,25 @@ def make_skill(
         provenance=dict(origin),
         created=created,
     )
-    return Skill(metadata, algorithm.skill_tensors(), trainer.recorded_states(STATES))
+    states = trainer.recorded_states(state_count(task.layout))
+    return Skill(metadata, algorithm.skill_tensors(), states)
+
+
+def layout_fields(layout: ObservationLayout) -> tuple[LayoutField, ...]:
+    """Return what a skill says of its observations."""
+    return tuple(
+        {'name': part.name, 'size': part.size, 'shape': part.shape}
+        if part.shape
+        else {'name': part.name, 'size': part.size}
+        for part in layout.fields
+    )
+
+
+def state_count(layout: ObservationLayout) -> int:
+    """Return how many states to keep with a skill."""
+    if not layout.image:
+        return STATES
+    return min(STATES, max(1, STATES_BYTES // (_HALF * layout.size)))
 
 
 def limits(spec: RobotSpec) -> dict[str, Any]:

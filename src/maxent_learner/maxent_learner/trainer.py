@@ -21,6 +21,7 @@ from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.algorithms import make_algorithm
 from maxent_rl.checkpoint import load_newest_checkpoint, save_checkpoint
 from maxent_rl.diverged import DivergedError
+from maxent_rl.pixels import are_pixels, pixel_count
 from maxent_rl.replay_buffer import ReplayBuffer
 from maxent_rl.weights import encode
 from maxent_robot.types import NANOSECONDS
@@ -53,12 +54,13 @@ class Trainer:
             config: of the run; its seed decides every random number.
         """
         self.robot, self.task, self.config = robot, task, config
-        obs_dim, act_dim = task.layout.size, task.mapping.size
+        obs_dim, act_dim, image = task.layout.size, task.mapping.size, task.layout.image
         network_seed, sampling_seed = np.random.SeedSequence(config.seed).generate_state(2)
         self.algorithm = make_algorithm(
-            config.algorithm, obs_dim, act_dim, config.options, int(network_seed)
+            config.algorithm, obs_dim, act_dim, config.options, int(network_seed), image
         )
-        self._buffer = ReplayBuffer(config.buffer_capacity, obs_dim, act_dim)
+        self._buffer = ReplayBuffer(config.buffer_capacity, obs_dim, act_dim, image)
+        self._vector_dim = obs_dim - pixel_count(image)
         self._rng = np.random.default_rng(sampling_seed)
         self._shapes = {'observation': (obs_dim,), 'action': (act_dim,)}
         self._cursor: tuple[str, int, int] | None = None  # session, episode, index of last step
@@ -83,7 +85,8 @@ class Trainer:
         episode, nothing is: the observation begins a new segment.
 
         Raises:
-            StepError: wrong layout or size, or a number that is not finite.
+            StepError: wrong layout or size, a number that is not finite, or an image that is
+                none.
         """
         reason = self._fault(step)
         if reason is not None:
@@ -223,6 +226,8 @@ class Trainer:
             return f'observation has shape {step.observation.shape}'
         if not np.all(np.isfinite(step.observation)):
             return 'observation is not finite'
+        if not are_pixels(step.observation[self._vector_dim :]):
+            return 'its image holds numbers that are not n/255'
         if step.index == 0:
             return None
         if step.applied_action.shape != self._shapes['action']:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from maxent_learner.options import parse_options
 from maxent_rl.algorithms import ALGORITHMS, algorithm_config
+from maxent_robot.option_texts import parse_options
 
 
 def setting(

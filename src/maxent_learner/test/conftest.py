@@ -8,6 +8,7 @@ import pytest
 
 from maxent_rl.runner import configure_torch
 from maxent_robot.episode_outputs import StepRecord
+from maxent_robot.layout import Field, ObservationLayout
 from maxent_robot.robots import get_robot
 from maxent_robot.tasks import make_task
 from maxent_robot.types import RobotState
@@ -21,12 +22,33 @@ PERIOD_NS = 50_000_000
 SMALL = ('hidden=[16, 16]', 'batch_size=8')  # networks that learn nothing but are quick
 
 
+IMAGE = (8, 8, 3)
+
+
+class SeeingTask:
+    """A task whose observations end with a picture: stripes as bright as the joints are bent."""
+
+    def __init__(self, task):
+        self._task = task
+        camera = Field('camera', 8 * 8 * 3, 255.0, shape=IMAGE)
+        self.layout = ObservationLayout((*task.layout.fields, camera))
+
+    def __getattr__(self, name):
+        return getattr(self._task, name)
+
+    def observe(self, state):
+        pixels = np.resize(np.rint(255.0 * np.abs(np.sin(state.position))), 8 * 8 * 3)
+        numbers = self._task.layout.unpack(self._task.observe(state))
+        return self.layout.pack({**numbers, 'camera': pixels})
+
+
 class StepSource:
     """Walks the arm at random and says what the policy node would publish."""
 
-    def __init__(self, seed=0, length=10):
+    def __init__(self, seed=0, length=10, sees=False):
         self.spec = get_robot('sawyer')
-        self.task = make_task(self.spec, 'reach')
+        task = make_task(self.spec, 'reach')
+        self.task = SeeingTask(task) if sees else task
         self.length = length
         self._rng = np.random.default_rng(seed)
         self._stamp_ns = 1_000_000_000

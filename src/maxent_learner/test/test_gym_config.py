@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from maxent_learner.gym_config import GymRunConfig, identity, make_gym, sizes
+from maxent_learner.gym_config import GymRunConfig, identity, layout_of, make_gym, sizes
 
 PUSHER = 'sim_bridge.pusher_env:maxent/Pusher-v0'
 
@@ -46,6 +46,15 @@ def test_a_setting_below_its_minimum_is_refused_by_name():
 
 def test_the_pusher_has_15_observations_and_3_actions():
     assert sizes(make_gym(GymRunConfig(PUSHER))) == (15, 3)
+
+
+def test_an_environment_tells_its_layout_or_has_one_field():
+    pusher = make_gym(GymRunConfig(PUSHER))
+    assert layout_of(pusher) is pusher.unwrapped.layout
+    plain = layout_of(make_gym(GymRunConfig('MountainCarContinuous-v0')))
+    assert [(part.name, part.size, part.shape) for part in plain.fields] == [
+        ('observation', 2, ())
+    ]
 
 
 @pytest.mark.parametrize(

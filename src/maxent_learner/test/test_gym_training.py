@@ -14,8 +14,10 @@ from maxent_rl.algorithms import ALGORITHMS
 from maxent_rl.diverged import DivergedError
 from maxent_rl.runner import PolicyRunner
 from maxent_robot import episode_seed
+from maxent_robot.layout import Field, ObservationLayout
 
 CART, STEPS = 'maxent_test/Cart-v0', 7  # of an episode
+SEEN_CART = 'maxent_test/SeenCart-v0'
 SMALL = {'hidden': [8, 8], 'batch_size': 4}
 
 
@@ -47,11 +49,33 @@ class Cart(gymnasium.Env):
         return self.state.copy(), reward, False, self.count >= STEPS, info
 
 
+class SeenCart(Cart):
+    """The same, with a picture of nine pixels as bright as the point is far."""
+
+    layout = ObservationLayout((Field('state', 2), Field('camera', 9, 255.0, shape=(3, 3, 1))))
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (11,), np.float32)
+
+    def seen(self, state):
+        pixels = np.full(9, np.rint(255.0 * abs(np.sin(state[0]))))
+        return self.layout.pack({'state': state, 'camera': pixels})
+
+    def reset(self, *, seed=None, options=None):
+        state, info = super().reset(seed=seed, options=options)
+        return self.seen(state), info
+
+    def step(self, action):
+        state, *rest = super().step(action)
+        return self.seen(state), *rest
+
+
 @pytest.fixture(autouse=True)
 def cart():
-    gymnasium.register(id=CART, entry_point=Cart)
+    entry_points = {CART: Cart, SEEN_CART: SeenCart}
+    for name, entry_point in entry_points.items():
+        gymnasium.register(id=name, entry_point=entry_point)
     yield
-    del gymnasium.registry[CART]
+    for name in entry_points:
+        del gymnasium.registry[name]
 
 
 @pytest.fixture
@@ -103,6 +127,21 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped_bit_by_bit(config, tmp_
     assert resumed.curve == straight.curve
     files = [tmp_path / name / 'progress.jsonl' for name in ('parts', 'straight')]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_run_that_sees_images_keeps_them_as_bytes_and_goes_on_bit_by_bit(config, tmp_path):
+    settings = config(environment=SEEN_CART)
+    straight = train_gym(settings, tmp_path / 'straight')
+    with pytest.raises(KilledError):
+        train_gym(settings, tmp_path / 'parts', kill_at(4))
+    assert_equal_state(train_gym(settings, tmp_path / 'parts'), straight)
+    state = straight.buffer.state()
+    assert state['image'].dtype == np.uint8
+    wanted = np.rint(255.0 * np.abs(np.sin(state['obs'][:, :1])))
+    np.testing.assert_allclose(
+        state['image'], np.broadcast_to(wanted, state['image'].shape), atol=1
+    )
+    assert straight.algorithm.policy.image == (3, 3, 1)
 
 
 def test_a_run_makes_its_steps_and_updates_and_a_finished_one_is_not_run_again(config, tmp_path):

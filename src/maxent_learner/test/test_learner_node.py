@@ -166,7 +166,8 @@ def test_version_one_comes_at_once_and_newer_ones_while_it_learns(ros, robot, le
         assert (status.steps, status.updates, status.episodes) == (50, 60, 5)
         assert status.policy_version == 4
         assert status.robot_time == pytest.approx(2.5)
-        assert status.final_distance > 0.0
+        assert status.measure == 'distance'
+        assert status.final_measure > 0.0
         assert status.episode_return < 0.0
         assert status.temperature > 0.0
 

@@ -232,6 +232,49 @@ def test_a_run_of_every_algorithm_resumes_bit_by_bit(
     assert second.updates == 80
 
 
+def seeing_trainer(source, options, **settings):
+    config = {'learning_starts': 20, 'algorithm_options': options, **settings}
+    return Trainer('sawyer', source.task, TrainerConfig(**config))
+
+
+def test_a_run_that_sees_images_resumes_bit_by_bit(make_source, small_options, tmp_path):
+    source = make_source(seed=3, sees=True)
+    straight, first, second = (seeing_trainer(source, small_options) for _ in range(3))
+    assert straight.algorithm.policy.image == source.task.layout.image == (8, 8, 3)
+    steps = source.steps(episodes=6)
+    learn(straight, steps)
+    learn(first, steps[:47])
+    first.save(tmp_path)
+    assert second.resume(tmp_path)
+    learn(second, steps[47:])
+    assert_same(straight, second)
+    assert stored(second)['image'].shape == (66, 8 * 8 * 3)
+    whole = second.recorded_states(66).numpy()
+    assert {row.tobytes() for row in whole} == {step.observation.tobytes() for step in steps}
+
+
+def test_a_step_whose_image_is_none_is_refused_and_cuts_the_segment(
+    make_source, small_options, change
+):
+    source = make_source(sees=True)
+    trainer, steps = seeing_trainer(source, small_options), source.episode(length=5)
+    learn(trainer, steps[:3])
+    blurred = steps[3].observation.copy()
+    blurred[-1] = 0.5
+    with pytest.raises(StepError, match='its image holds numbers that are not n/255'):
+        trainer.observe(change(steps[3], observation=blurred))
+    learn(trainer, steps[4:])
+    assert (trainer.refused, trainer.steps) == (1, 3)
+
+
+@pytest.mark.parametrize('algorithm', [name for name in ALGORITHMS if name != 'sac'])
+def test_a_task_with_images_is_refused_for_algorithms_that_see_none(
+    make_source, small_options, algorithm
+):
+    with pytest.raises(ValueError, match=f'{algorithm} cannot learn from images'):
+        seeing_trainer(make_source(sees=True), small_options, algorithm=algorithm)
+
+
 @pytest.mark.parametrize('algorithm', ALGORITHMS)
 def test_divergence_of_every_algorithm_rolls_back(make_trainer, source, algorithm):
     trainer = make_trainer(algorithm=algorithm)

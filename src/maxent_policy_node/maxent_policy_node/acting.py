@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import JointState
 
 from maxent_policy_node.learner_pace import LearnerPace
 from maxent_policy_node.policy_config import PolicyConfig
@@ -35,7 +34,9 @@ from maxent_robot.episode import (
 )
 from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.tasks import Task
+from maxent_robot.types import JointSample
 from maxent_ros import conversions, qos, topics
+from maxent_ros.robot_topics import StateSource
 
 ACKNOWLEDGE_S = 5.0  # Fast DDS asks readers every 3 s what they have missed
 PROBES = 64  # recent observations kept for trial runs of new weights
@@ -93,7 +94,6 @@ class Acting:
         self._goals = node.create_publisher(PoseStamped, topics.GOAL, qos.LATCHED)
         self._resets = ResetClient(node, spec.joint_names, self._on_reset_done)
         self._subscriptions = [
-            node.create_subscription(JointState, topics.JOINT_STATES, self._on_state, qos.COMMAND),
             node.create_subscription(
                 AppliedCommand, topics.APPLIED_COMMAND, self._on_applied, qos.EVENTS
             ),
@@ -101,10 +101,13 @@ class Acting:
                 LearnerStatus, topics.LEARNER_STATUS, self._on_learner, qos.LATCHED
             ),
         ]
+        lockstep = config.pacing == 'lockstep'
+        self._states = StateSource(node, spec, task.signals, self._on_state, lockstep=lockstep)
         self.actor.hold_back = config.wait_for_learner != 'off'
 
     def close(self) -> None:
         """Stop acting; the guard then slows the robot down."""
+        self._states.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._resets.close()
@@ -135,6 +138,11 @@ class Acting:
         recent = list(self._probes)
         return np.stack(recent) if recent else made_up_probes(self._observation_size)
 
+    @property
+    def incomplete_states(self) -> int:
+        """Joint states that could not be used for want of another signal."""
+        return self._states.incomplete
+
     def learner_age_s(self) -> float | None:
         """Seconds since the learner was heard, None if it never was."""
         return None if self._learner_s is None else time.monotonic() - self._learner_s
@@ -144,9 +152,9 @@ class Acting:
         """Whether actions are held back."""
         return self.actor.hold_back
 
-    def _on_state(self, message: JointState) -> None:
+    def _on_state(self, sample: JointSample) -> None:
         if not self._paused:
-            self._follow(self.actor.on_state(conversions.to_joint_sample(message)))
+            self._follow(self.actor.on_state(sample))
 
     def _on_applied(self, message: AppliedCommand) -> None:
         self._follow(self.actor.on_applied(conversions.to_applied_action(message)))

@@ -20,6 +20,7 @@ from maxent_policy_node.lateness import LatenessSummary
 from maxent_policy_node.lock_step import LockStep
 from maxent_policy_node.real_time_loop import RealTimeLoop
 from maxent_policy_node.robot_ports import open_port
+from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.robots import get_robot
 from maxent_robot.safety.config import GuardConfig
 from maxent_robot.safety.guard import Guard, TickResult
@@ -27,7 +28,8 @@ from maxent_robot.types import JointSample, Level
 from maxent_ros import conversions, qos, topics
 from maxent_ros.diagnostics import Diagnostics, Health, Report
 from maxent_ros.lean_node import LeanNode
-from maxent_ros.parameters import declare, refuse_unknown
+from maxent_ros.parameters import ParameterError, declare, refuse_unknown
+from maxent_ros.robot_topics import StateSource
 from maxent_ros.runtime import run_node
 
 STATUS_HZ = 10.0
@@ -47,8 +49,7 @@ class GuardNode(LeanNode):
         self.config = declare(self, GuardNodeConfig)
         spec = get_robot(self.config.robot)
         self._names = list(spec.joint_names)
-        self._guard = Guard(spec, declare(self, GuardConfig, prefix='safety.'))
-        refuse_unknown(self, 'safety.')
+        self._guard = self._make_guard(spec)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._level, self._reason, self._flags = Level.NORMAL, '', 0
         self._reported = Level.NORMAL
@@ -58,7 +59,7 @@ class GuardNode(LeanNode):
         self._applied = self.create_publisher(AppliedCommand, topics.APPLIED_COMMAND, qos.EVENTS)
         self._status = self.create_publisher(SafetyStatus, topics.SAFETY_STATUS, qos.LATCHED)
         self._level_changed = self.create_guard_condition(self._on_level_changed)
-        self._port = open_port(self, spec, self._on_state)
+        self._port = open_port(self, spec)
         self._pacing: LockStep | RealTimeLoop
         if self.config.pacing == 'lockstep':
             self._pacing = LockStep(self._guard, self._emit, self._port.send, self._refuse)
@@ -70,6 +71,9 @@ class GuardNode(LeanNode):
                 spec.guard_period_ns,
                 self.config.real_time_factor,
             )
+        lockstep = self.config.pacing == 'lockstep'
+        signals = spec.guard_signals
+        self._states = StateSource(self, spec, signals, self._on_state, lockstep=lockstep)
         self._listen()
         Diagnostics(self, 'safety', self._report, hardware_id=spec.name)
         self._publish_status()
@@ -78,6 +82,15 @@ class GuardNode(LeanNode):
     def close(self) -> None:
         """Stop ticking; the robot then falls back to its own hold."""
         self._pacing.stop()
+
+    def _make_guard(self, spec: RobotSpec) -> Guard:
+        """Make the guard; its figures are the robot's own unless parameters say otherwise."""
+        figures = declare(self, GuardConfig, prefix='safety.', defaults=spec.guard)
+        refuse_unknown(self, 'safety.')
+        try:
+            return Guard(spec, figures)
+        except ValueError as error:
+            raise ParameterError(f'safety: {error}') from error
 
     def _listen(self) -> None:
         self.create_subscription(PolicyAction, topics.POLICY_ACTION, self._on_action, qos.COMMAND)
@@ -209,6 +222,7 @@ class GuardNode(LeanNode):
             'duplicates': counters.duplicates,
             'actions refused': counters.actions_refused,
             'states refused': counters.states_refused,
+            'states incomplete': self._states.incomplete,
             'real-time priority': getattr(self._pacing, 'real_time_priority', False),
             'lateness p50 (us)': f'{late.p50_us:.1f}',
             'lateness p99 (us)': f'{late.p99_us:.1f}',

@@ -138,7 +138,7 @@ class PolicyNode(LeanLifecycleNode):
         if not self.config.skill:
             task, config = self.task, self.config
             sizes = task.layout.size, task.mapping.size, config.hidden_sizes
-            spec = PolicySpec(*sizes, config.algorithm)
+            spec = PolicySpec(*sizes, config.algorithm, task.layout.image)
             self._feed = WeightsFeed(
                 self, spec, task.layout.hash, acting.probes, self._on_verdict, self._verify
             )
@@ -286,6 +286,7 @@ class PolicyNode(LeanLifecycleNode):
             'episodes complete': acting.actor.completed,
             'steps': acting.steps,
             'states refused': acting.actor.states_refused,
+            'states incomplete': acting.incomplete_states,
             'last abort': acting.actor.abort_reason or '',
             'learner silent (s)': '' if silence is None else f'{silence:.1f}',
         }

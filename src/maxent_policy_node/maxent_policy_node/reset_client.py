@@ -61,8 +61,10 @@ class ResetClient:
             return
         request = ResetSimulation.Request(
             seed=self._wanted.seed,
-            joint_names=self._names,
-            joint_positions=conversions.to_doubles(self._wanted.positions),
+            joint_names=[*self._names, *self._wanted.objects],
+            joint_positions=conversions.to_doubles(
+                [*self._wanted.positions, *self._wanted.objects.values()]
+            ),
         )
         self._called_s = now_s
         self._call = self._client.call_async(request)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from intera_core_msgs.msg import JointCommand
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Empty, Float64, UInt16
+from std_msgs.msg import Bool, Empty, Float64, Float64MultiArray, UInt16, UInt32
+from std_srvs.srv import SetBool
 
 from maxent_robot.robot_spec import RobotSpec
-from maxent_robot.types import Command, JointSample
+from maxent_robot.types import Command
 from maxent_ros import conversions, qos, topics
 
 
@@ -39,10 +39,8 @@ class RobotPort(Protocol):
 class SawyerPort:
     """Sawyer's Intera topics (robots.md 5.1)."""
 
-    def __init__(
-        self, node: Node, spec: RobotSpec, on_state: Callable[[JointSample], None]
-    ) -> None:
-        """Subscribe to the joint states and ask the robot for its rate and command timeout."""
+    def __init__(self, node: Node, spec: RobotSpec) -> None:
+        """Ask the robot for its rate and command timeout."""
         self._node = node
         self._names = list(spec.joint_names)
         self._command = node.create_publisher(
@@ -58,13 +56,6 @@ class SawyerPort:
         self._enable = node.create_publisher(Bool, topics.SET_SUPER_ENABLE, qos.EVENTS)
         self._rate.publish(UInt16(data=round(1e9 / spec.guard_period_ns)))
         self._timeout.publish(Float64(data=spec.command_timeout_s))
-        node.create_subscription(
-            JointState,
-            topics.JOINT_STATES,
-            lambda message: on_state(conversions.to_joint_sample(message)),
-            qos.COMMAND,
-            event_callbacks=SubscriptionEventCallbacks(),
-        )
 
     def send(self, command: Command) -> None:
         """Publish a command."""
@@ -84,12 +75,66 @@ class SawyerPort:
         return self._node.count_publishers(topics.JOINT_COMMAND)
 
 
-ROBOT_PORTS: dict[str, Callable[[Node, RobotSpec, Callable[[JointSample], None]], RobotPort]] = {
-    'sawyer': SawyerPort
+class _PositionPort:
+    """Robots that take joint positions as ros2_control's forward controllers do."""
+
+    def __init__(self, node: Node, topic: str) -> None:
+        self._node, self._topic = node, topic
+        self._command = node.create_publisher(
+            Float64MultiArray, topic, qos.COMMAND, event_callbacks=PublisherEventCallbacks()
+        )
+
+    def send(self, command: Command) -> None:
+        """Publish a command."""
+        self._command.publish(conversions.from_positions(command))
+
+    def command_publishers(self) -> int:
+        """Count the publishers of the command topic."""
+        return self._node.count_publishers(self._topic)
+
+
+class MinitaurPort(_PositionPort):
+    """Minitaur's topics (robots.md 5.2): behaviour mode 0 lets the motors go, 1 takes commands."""
+
+    def __init__(self, node: Node, _spec: RobotSpec) -> None:
+        """Open the topics."""
+        super().__init__(node, topics.MINITAUR_COMMAND)
+        self._mode = node.create_publisher(UInt32, topics.MINITAUR_SET_BEHAVIOR_MODE, qos.EVENTS)
+
+    def stop(self) -> None:
+        """Let the motors go."""
+        self._mode.publish(UInt32(data=0))
+
+    def release(self) -> None:
+        """Let the motors follow commands."""
+        self._mode.publish(UInt32(data=1))
+
+
+class DClawPort(_PositionPort):
+    """D'Claw's topics and the service that switches its servos (robots.md 5.3)."""
+
+    def __init__(self, node: Node, _spec: RobotSpec) -> None:
+        """Open the topics."""
+        super().__init__(node, topics.DCLAW_COMMAND)
+        self._engage = node.create_client(SetBool, topics.DCLAW_ENGAGE)
+
+    def stop(self) -> None:
+        """Switch the servos off."""
+        self._engage.call_async(SetBool.Request(data=False))
+
+    def release(self) -> None:
+        """Switch the servos on."""
+        self._engage.call_async(SetBool.Request(data=True))
+
+
+ROBOT_PORTS: dict[str, Callable[[Node, RobotSpec], RobotPort]] = {
+    'sawyer': SawyerPort,
+    'minitaur': MinitaurPort,
+    'dclaw': DClawPort,
 }
 
 
-def open_port(node: Node, spec: RobotSpec, on_state: Callable[[JointSample], None]) -> RobotPort:
+def open_port(node: Node, spec: RobotSpec) -> RobotPort:
     """Open the topics of a robot.
 
     Raises:
@@ -99,4 +144,4 @@ def open_port(node: Node, spec: RobotSpec, on_state: Callable[[JointSample], Non
         raise ValueError(
             f"no topics are known for robot '{spec.name}'; known robots: {sorted(ROBOT_PORTS)}"
         )
-    return ROBOT_PORTS[spec.name](node, spec, on_state)
+    return ROBOT_PORTS[spec.name](node, spec)

@@ -7,7 +7,8 @@ from rclpy.node import Node
 
 from maxent_policy_node.reset_client import ResetClient
 from maxent_robot.episode import RequestReset
-from maxent_robot.robots import SAWYER
+from maxent_robot.robots import DCLAW, SAWYER
+from maxent_robot.robots.dclaw import VALVE
 from maxent_ros import conversions, topics
 
 
@@ -45,6 +46,19 @@ def test_it_is_asked_for_again_when_refused_and_when_the_service_comes_late(ros,
     assert simulation.requests[0].seed == 5
     assert tuple(simulation.requests[0].joint_names) == SAWYER.joint_names
     assert list(simulation.requests[0].joint_positions) == SAWYER.start.tolist()
+
+
+def test_things_beside_the_robot_are_named_after_its_joints(ros) -> None:
+    stamps: list[int] = []
+    client = ResetClient(ros.add(Node, 'policy'), DCLAW.joint_names, stamps.append)
+    simulation = ros.add(Simulation)
+    client.request(RequestReset(DCLAW.start, 9, {VALVE: 0.5}))
+    ros.spin_until(lambda: stamps)
+    client.close()
+    request = simulation.requests[-1]
+    assert tuple(request.joint_names) == (*DCLAW.joint_names, VALVE)
+    assert list(request.joint_positions) == [*DCLAW.start.tolist(), 0.5]
+    assert request.seed == 9
 
 
 def test_after_cancelling_the_answer_is_ignored(ros, done) -> None:

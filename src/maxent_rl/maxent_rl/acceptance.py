@@ -48,15 +48,17 @@ class PolicySpec:
     act_dim: int
     hidden: tuple[int, ...] = (256, 256)
     algorithm: str = 'sac'
+    image: tuple[int, ...] = ()  # (h, w, c) of the image that ends an observation, if any
 
     def make_policy(self) -> Policy:
         """Make a policy of this architecture; its parameters are yet to be set.
 
         Raises:
-            ValueError: unknown algorithm.
+            ValueError: unknown algorithm, or one that sees no images.
         """
         generator = torch.Generator().manual_seed(0)
-        return make_policy(self.algorithm, self.obs_dim, self.act_dim, self.hidden, generator)
+        sizes = self.obs_dim, self.act_dim, self.hidden
+        return make_policy(self.algorithm, *sizes, generator, self.image)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every `policy.*` tensor by name."""

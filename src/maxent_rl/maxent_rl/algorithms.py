@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from maxent_rl.ddpg import DDPG
 from maxent_rl.ddpg_config import DDPGConfig
 from maxent_rl.naf import NAF
 from maxent_rl.naf_config import NAFConfig
+from maxent_rl.policies import check_image
 from maxent_rl.policy import Policy
 from maxent_rl.replay_buffer import Batch
 from maxent_rl.sac import SAC
@@ -87,7 +88,7 @@ class Algorithm(Protocol):
 
 class _Entry(NamedTuple):
     config: Callable[..., AlgorithmConfig]  # a dataclass with a default for every field
-    learner: Callable[[int, int, Any, int], Algorithm]  # obs_dim, act_dim, config, seed
+    learner: Callable[..., Algorithm]  # obs_dim, act_dim, config, seed, image if there is one
 
 
 ALGORITHMS: Mapping[str, _Entry] = {
@@ -99,15 +100,25 @@ ALGORITHMS: Mapping[str, _Entry] = {
 
 
 def make_algorithm(
-    name: str, obs_dim: int, act_dim: int, options: Mapping[str, object], seed: int
+    name: str,
+    obs_dim: int,
+    act_dim: int,
+    options: Mapping[str, object],
+    seed: int,
+    image: Sequence[int] = (),
 ) -> Algorithm:
     """Make the learner called `name` for observations (n,) and actions (m,).
 
+    `image` is the shape (h, w, c) of the image that ends an observation, () without one.
+
     Raises:
-        ValueError: unknown algorithm or option, or a value of wrong type or range.
+        ValueError: unknown algorithm or option, a value of wrong type or range, or an image for
+            an algorithm that sees none.
     """
     config = algorithm_config(name, options)
-    return ALGORITHMS[name].learner(obs_dim, act_dim, config, seed)
+    check_image(name, image)
+    seen = (image,) if image else ()
+    return ALGORITHMS[name].learner(obs_dim, act_dim, config, seed, *seen)
 
 
 def algorithm_config(name: str, options: Mapping[str, object]) -> AlgorithmConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from maxent_rl.skill_metadata import SkillMetadata
+from maxent_rl.skill_metadata import LayoutField, SkillMetadata
 
 _ABSENT = 'absent'
 
@@ -29,7 +29,7 @@ def differences(skills: Sequence[SkillMetadata]) -> list[str]:
 
 
 def _description(about: SkillMetadata) -> dict[str, object]:
-    layout = [f'{part["name"]} ({part["size"]})' for part in about.layout]
+    layout = [f'{part["name"]} ({_size(part)})' for part in about.layout]
     return dict(
         _leaves(
             '',
@@ -45,6 +45,10 @@ def _description(about: SkillMetadata) -> dict[str, object]:
             },
         )
     )
+
+
+def _size(part: LayoutField) -> str:
+    return 'x'.join(str(length) for length in part.get('shape', (part['size'],)))
 
 
 def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:

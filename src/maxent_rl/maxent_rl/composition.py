@@ -109,6 +109,11 @@ class Composition:
         return self.constituents[0].policy.act_dim
 
     @property
+    def image(self) -> tuple[int, ...]:
+        """Shape (h, w, c) of the image that ends an observation, () without one."""
+        return self.constituents[0].policy.image
+
+    @property
     def layout(self) -> tuple[LayoutField, ...]:
         """Parts of the observation in order; one nameless part where no skill tells."""
         skill = self.constituents[0].skill
@@ -205,6 +210,9 @@ def _problems(
     sizes = [(part.policy.obs_dim, part.policy.act_dim) for part in parts]
     if len(set(sizes)) > 1:
         found.append('observation and action size: ' + _each(parts, sizes))
+    images = [part.policy.image for part in parts]
+    if len(set(images)) > 1:
+        found.append('image: ' + _each(parts, images))
     return found
 
 
@@ -223,7 +231,8 @@ def _stacked(parts: Sequence[Constituent]) -> StackedQ | None:
             networks.append(
                 {k.removeprefix(prefix): v for k, v in tensors if k.startswith(prefix)}
             )
-    return StackedQ(networks, parts[0].policy.obs_dim) if same_shapes(networks) else None
+    first = parts[0].policy
+    return StackedQ(networks, first.obs_dim, first.image) if same_shapes(networks) else None
 
 
 def _q_of_many(q: Callable[[Tensor, Tensor], Tensor], obs: Tensor, actions: Tensor) -> Tensor:

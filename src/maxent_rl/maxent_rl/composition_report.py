@@ -140,7 +140,11 @@ def _state(
     return StateReport(
         index,
         float(divergence.overlap[index]),
-        {part['name']: tuple(values.tolist()) for part, values in named},
+        {
+            part['name']: tuple(values.tolist())
+            for part, values in named
+            if 'shape' not in part  # nobody reads the numbers of an image
+        },
     )
 
 

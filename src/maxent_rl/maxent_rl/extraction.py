@@ -41,7 +41,8 @@ class Extractor(ABC):
 
     Raises:
         CompositionError: the composition has no temperature and this extractor needs one.
-        ValueError: `start` is another kind of policy or has other dimensions.
+        ValueError: `start` is another kind of policy or has other dimensions; or there is none
+            and the skills see images.
     """
 
     kind: type[Policy]
@@ -107,6 +108,8 @@ class Extractor(ABC):
     def _first_policy(self, start: Policy | None) -> Policy:
         sizes = self.composition.obs_dim, self.composition.act_dim
         if start is None:
+            if self.composition.image:
+                raise ValueError('extraction from images must start from the policy of a skill')
             return self.kind(*sizes, self.config.hidden, self.generator)
         if type(start) is not self.kind or (start.obs_dim, start.act_dim) != sizes:
             raise ValueError(

@@ -34,6 +34,7 @@ class ImmediatePolicy(Policy):
         self.obs_dim = composition.obs_dim
         self.act_dim = composition.act_dim
         self.hidden = composition.constituents[0].policy.hidden
+        self.image = composition.image
         self.composition = composition
         self._proposal = Proposal(composition, candidates, width)
         generator = torch.Generator().manual_seed(_CANDIDATE_SEED)

@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from maxent_rl.distributions import sample_tanh_gaussian
+from maxent_rl.image_encoder import ImageEncoder, encode_together
 from maxent_rl.linear import linear
 from maxent_rl.policy import Policy
 
@@ -66,6 +67,16 @@ def linear_layers(
     return nn.ModuleList(layers)
 
 
+def image_encoder(
+    obs_dim: int, image: Sequence[int], generator: Generator | None
+) -> tuple[ImageEncoder | None, int]:
+    """Make the encoder of a network, if there is an image, and say how much its layers see."""
+    if not image:
+        return None, obs_dim
+    encoder = ImageEncoder(obs_dim, image, generator)
+    return encoder, encoder.encoded_dim
+
+
 class TanhGaussianPolicy(Policy):
     """Diagonal Gaussian whose samples are squashed to [-1, 1] (Haarnoja et al. 2018, app. C)."""
 
@@ -75,21 +86,30 @@ class TanhGaussianPolicy(Policy):
         act_dim: int,
         hidden: Sequence[int] = (256, 256),
         generator: Generator | None = None,
+        image: Sequence[int] = (),
     ) -> None:
         """Draw first parameters from `generator` (torch's global one when None).
 
+        `image` is the shape (h, w, c) of the image that ends an observation, () without one.
+
         Raises:
-            ValueError: a dimension below 1 or no hidden layer.
+            ValueError: a dimension below 1, no hidden layer, or an image that does not fit.
         """
         super().__init__()
         self.obs_dim = obs_dim
         self.act_dim = act_dim
         self.hidden = tuple(hidden)
-        self.layers = linear_layers(obs_dim, self.hidden, 2 * act_dim, generator)
+        self.image = tuple(image)
+        self.encoder, inputs = image_encoder(obs_dim, image, generator)
+        self.layers = linear_layers(inputs, self.hidden, 2 * act_dim, generator)
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation before squashing, each (..., m), for obs (..., n)."""
-        x = obs
+        return self.heads(perceive([self], obs)[0])
+
+    def heads(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, for what `perceive` made of observations (..., f)."""
+        x = seen
         for layer in self.layers[:-1]:
             x = functional.relu(layer(x), inplace=True)
         mean, log_std = self.layers[-1](x).chunk(2, dim=-1)
@@ -97,7 +117,11 @@ class TanhGaussianPolicy(Policy):
 
     def sample(self, obs: Tensor, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw actions (..., m) in [-1, 1] with their log-densities (...) for obs (..., n)."""
-        mean, log_std = self(obs)
+        return self.sample_at(perceive([self], obs)[0], generator)
+
+    def sample_at(self, seen: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
+        """As `sample`, for what `perceive` made of observations (..., f)."""
+        mean, log_std = self.heads(seen)
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
         return sample_tanh_gaussian(mean, log_std, noise)
 
@@ -130,19 +154,27 @@ class QFunction(nn.Module):
         hidden: Sequence[int] = (256, 256),
         layer_norm: bool = True,
         generator: Generator | None = None,
+        image: Sequence[int] = (),
     ) -> None:
         """Draw first parameters from `generator` (torch's global one when None).
 
+        `image` is the shape (h, w, c) of the image that ends an observation, () without one.
+
         Raises:
-            ValueError: a dimension below 1 or no hidden layer.
+            ValueError: a dimension below 1, no hidden layer, or an image that does not fit.
         """
         super().__init__()
-        self.layers = linear_layers(obs_dim + act_dim, hidden, 1, generator)
+        self.encoder, inputs = image_encoder(obs_dim, image, generator)
+        self.layers = linear_layers(inputs + act_dim, hidden, 1, generator)
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in hidden) if layer_norm else None
 
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Values (...) of obs (..., n) and action (..., m)."""
-        x = torch.cat((obs, action), dim=-1)
+        return self.value(perceive([self], obs)[0], action)
+
+    def value(self, seen: Tensor, action: Tensor) -> Tensor:
+        """As `forward`, for what `perceive` made of observations (..., f)."""
+        x = torch.cat((seen, action), dim=-1)
         for i, layer in enumerate(self.layers[:-1]):
             x = layer(x)
             if self.norms is not None:
@@ -150,6 +182,17 @@ class QFunction(nn.Module):
             x = functional.relu(x, inplace=True)
         values: Tensor = self.layers[-1](x).squeeze(-1)
         return values
+
+
+def perceive(networks: Sequence[TanhGaussianPolicy | QFunction], obs: Tensor) -> list[Tensor]:
+    """What the layers of each network see of obs (..., n).
+
+    Returns:
+        One (..., f) per network: obs itself, or its vector part and what the network's own
+        encoder makes of the image; all networks have one or none has.
+    """
+    encoders = [network.encoder for network in networks if network.encoder is not None]
+    return encode_together(encoders, obs) if encoders else [obs] * len(networks)
 
 
 def repeat_each(obs: Tensor, k: int) -> Tensor:

@@ -22,20 +22,33 @@ POLICIES: Mapping[str, Callable[[int, int, Sequence[int], Generator | None], Pol
 }
 
 
+def check_image(algorithm: str, image: Sequence[int]) -> None:
+    """Raise ValueError for an image (h, w, c) and an algorithm whose networks see none."""
+    if image and algorithm != 'sac':
+        raise ValueError(f'{algorithm} cannot learn from images, only sac can; got {tuple(image)}')
+
+
 def make_policy(
     algorithm: str,
     obs_dim: int,
     act_dim: int,
     hidden: Sequence[int],
     generator: Generator | None = None,
+    image: Sequence[int] = (),
 ) -> Policy:
     """Make the policy that `algorithm` trains, for observations (n,) and actions (m,).
 
+    `image` is the shape (h, w, c) of the image that ends an observation, () without one.
+
     Raises:
-        ValueError: unknown algorithm, a dimension below 1 or no hidden layer.
+        ValueError: unknown algorithm, a dimension below 1, no hidden layer, or an image for an
+            algorithm that sees none.
     """
     if algorithm not in POLICIES:
         raise ValueError(f'unknown algorithm {algorithm!r}; known: {sorted(POLICIES)}')
+    check_image(algorithm, image)
+    if image:
+        return TanhGaussianPolicy(obs_dim, act_dim, hidden, generator, image)
     return POLICIES[algorithm](obs_dim, act_dim, hidden, generator)
 
 
@@ -46,16 +59,21 @@ def make_q_networks(
     hidden: Sequence[int],
     layer_norm: bool,
     generator: Generator | None = None,
+    image: Sequence[int] = (),
 ) -> dict[str, nn.Module]:
     """Make the networks that `q_function` needs, by the prefix of their tensors in a skill.
 
+    `image` is the shape (h, w, c) of the image that ends an observation, () without one.
+
     Raises:
-        ValueError: a dimension below 1 or no hidden layer.
+        ValueError: a dimension below 1, no hidden layer, or an image for an algorithm that sees
+            none.
     """
+    check_image(algorithm, image)
     sizes = obs_dim, act_dim, hidden, layer_norm, generator
     if algorithm == 'naf':
         return {'q1': NAFNetwork(*sizes)}
-    return {'q1': QFunction(*sizes), 'q2': QFunction(*sizes)}
+    return {'q1': QFunction(*sizes, image), 'q2': QFunction(*sizes, image)}
 
 
 def q_function(

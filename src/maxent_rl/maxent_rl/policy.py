@@ -18,6 +18,7 @@ class Policy(nn.Module, ABC):
     obs_dim: int
     act_dim: int
     hidden: tuple[int, ...]
+    image: tuple[int, ...] = ()  # shape (h, w, c) of the image that ends the observation, if any
 
     @abstractmethod
     def draw_noise(self, previous: Tensor | None, generator: Generator | None) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from maxent_rl.composition import Composition
 from maxent_rl.deterministic_policy import NOISE_SCALE
 from maxent_rl.distributions import log_det_tanh
-from maxent_rl.networks import LOG_STD_MAX, LOG_STD_MIN, TanhGaussianPolicy
+from maxent_rl.networks import LOG_STD_MAX, LOG_STD_MIN, TanhGaussianPolicy, perceive
 from maxent_rl.sampling_network import SamplingPolicy
 from maxent_rl.stacked_q import StackedPerceptrons, same_shapes
 
@@ -111,7 +111,8 @@ class Proposal:
             mean, log_std = stacked.transpose(0, 1).chunk(2, dim=-1)
             log_std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
         else:
-            heads = [policy(obs) for policy in self._gaussians]
+            seen = perceive(self._gaussians, obs)
+            heads = [p.heads(own) for p, own in zip(self._gaussians, seen, strict=True)]
             mean = torch.stack([head[0] for head in heads], dim=1)
             log_std = torch.stack([head[1] for head in heads], dim=1)
         if not self._product:
@@ -150,7 +151,12 @@ class Proposal:
 
 
 def _stacked(policies: Sequence[TanhGaussianPolicy | SamplingPolicy]) -> StackedPerceptrons | None:
-    """Join the policies' networks, or none where there are none or of different shapes."""
+    """Join the policies' networks, or none where there are none or of different shapes.
+
+    Policies that see images have encoders of their own before the layers: they go one by one.
+    """
+    if any(policy.image for policy in policies):
+        return None
     layers = [{k: v for k, v in p.state_dict().items() if k != 'direct'} for p in policies]
     return StackedPerceptrons(layers) if layers and same_shapes(layers) else None
 

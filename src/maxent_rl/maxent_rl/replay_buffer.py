@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 import torch
 from torch import Tensor
+
+from maxent_rl.pixels import from_bytes, pixel_count, to_bytes
 
 
 class Batch(NamedTuple):
@@ -42,22 +44,32 @@ class ReplayBuffer:
     A transition ends in every slot that is not the first of its segment and whose predecessor is
     still stored. Transitions come and go in order, so their slots form a queue: sampling picks
     from it uniformly in O(batch), and overwriting a slot drops the transition that starts there.
-    `capacity` counts observations; a segment of k steps takes k + 1.
+    `capacity` counts observations; a segment of k steps takes k + 1. The image that ends an
+    observation is kept as bytes, a quarter of its size, and comes back the same to the bit.
     """
 
-    def __init__(self, capacity: int, obs_dim: int, act_dim: int) -> None:
+    def __init__(
+        self, capacity: int, obs_dim: int, act_dim: int, image: Sequence[int] = ()
+    ) -> None:
         """Reserve memory lazily.
 
+        `image` is the shape (h, w, c) of the image that ends an observation, () without one.
+
         Raises:
-            ValueError: capacity below 2 or a dimension below 1.
+            ValueError: capacity below 2, a dimension below 1 or an image that does not fit.
         """
         if capacity < 2 or obs_dim < 1 or act_dim < 1:
             raise ValueError(
                 'replay buffer needs capacity >= 2 and dimensions >= 1, got '
                 f'capacity {capacity}, obs_dim {obs_dim}, act_dim {act_dim}'
             )
+        pixels = pixel_count(image)
+        if pixels > obs_dim:
+            raise ValueError(f'an image {tuple(image)} does not fit into obs_dim {obs_dim}')
         self.capacity = capacity
-        self._obs = np.zeros((capacity, obs_dim), np.float32)
+        self._obs_dim = obs_dim
+        self._obs = np.zeros((capacity, obs_dim - pixels), np.float32)  # all but the image
+        self._image = np.zeros((capacity, pixels), np.uint8)
         self._action = np.zeros((capacity, act_dim), np.float32)
         self._reward = np.zeros(capacity, np.float32)
         self._terminated = np.zeros(capacity, np.bool_)
@@ -78,9 +90,9 @@ class ReplayBuffer:
         """Start an episode segment at obs (n,); an unfinished segment is cut without a flag.
 
         Raises:
-            ValueError: wrong shape or a value that is not finite.
+            ValueError: wrong shape, a value that is not finite or a pixel that is not n/255.
         """
-        self._write(self._checked('observation', obs, self._obs.shape[1]), first=True)
+        self._write(*self._parts(obs), first=True)
         self._open = True
 
     def add(
@@ -94,16 +106,17 @@ class ReplayBuffer:
         """Append the step that `action` (m,) made from the newest observation to `obs` (n,).
 
         Raises:
-            ValueError: wrong shape or a value that is not finite; nothing is stored.
+            ValueError: wrong shape, a value that is not finite or a pixel that is not n/255;
+                nothing is stored.
             RuntimeError: no segment is open (call `begin` first).
         """
         if not self._open:
             raise RuntimeError('no open segment in the replay buffer: call begin(obs) first')
         checked_action = self._checked('action', action, self._action.shape[1])
-        checked_obs = self._checked('observation', obs, self._obs.shape[1])
+        parts = self._parts(obs)
         if not np.isfinite(np.float32(reward)):
             raise ValueError(f'reward must be finite in float32, got {reward}')
-        slot = self._write(checked_obs, first=False)
+        slot = self._write(*parts, first=False)
         self._action[slot] = checked_action
         self._reward[slot] = reward
         self._terminated[slot] = terminated
@@ -124,17 +137,17 @@ class ReplayBuffer:
         k = rng.integers(0, self._transitions, size=batch_size)
         end = self._queue[(self._head + k) % self.capacity]
         return Batch(
-            obs=torch.from_numpy(self._obs[end - 1]),  # slot -1 is the last: the ring's own wrap
+            obs=self._observations(end - 1),  # slot -1 is the last: the ring's own wrap
             action=torch.from_numpy(self._action[end]),
             reward=torch.from_numpy(self._reward[end]),
-            next_obs=torch.from_numpy(self._obs[end]),
+            next_obs=self._observations(end),
             terminated=torch.from_numpy(self._terminated[end].astype(np.float32)),
         )
 
     def observations(self, count: int, rng: np.random.Generator) -> Tensor:
         """Draw observations (k, n) uniformly without replacement; all if there are fewer."""
         k = min(count, self._stored)
-        return torch.from_numpy(self._obs[rng.choice(self._stored, k, replace=False)])
+        return self._observations(rng.choice(self._stored, k, replace=False))
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Copy the content, oldest slot first: what `load_state` needs to go on exactly."""
@@ -177,8 +190,19 @@ class ReplayBuffer:
         self._queue[: len(ends)] = ends
         self._open = bool(state['open'].item())
 
+    def _observations(self, slots: NDArray[np.int64]) -> Tensor:
+        """Whole observations (k, n) in slots (k,)."""
+        vectors = self._obs[slots]
+        if self._image.shape[1] == 0:
+            return torch.from_numpy(vectors)
+        return torch.from_numpy(np.hstack((vectors, from_bytes(self._image[slots]))))
+
     def _columns(self) -> dict[str, NDArray[np.generic]]:
+        image: dict[str, NDArray[np.generic]] = {}
+        if self._image.shape[1] > 0:
+            image['image'] = self._image
         return {
+            **image,
             'obs': self._obs,
             'action': self._action,
             'reward': self._reward,
@@ -186,6 +210,12 @@ class ReplayBuffer:
             'truncated': self._truncated,
             'first': self._first,
         }
+
+    def _parts(self, obs: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Numbers and bytes of an observation (n,), checked."""
+        checked = self._checked('observation', obs, self._obs_dim)
+        numbers, pixels = np.split(checked, [self._obs.shape[1]])
+        return numbers, to_bytes(pixels)
 
     def _checked(self, what: str, value: ArrayLike, size: int) -> NDArray[np.float32]:
         array = np.asarray(value, np.float32)
@@ -195,7 +225,7 @@ class ReplayBuffer:
             raise ValueError(f'{what} must be finite in float32, got {array}')
         return array
 
-    def _write(self, obs: NDArray[np.float32], first: bool) -> int:
+    def _write(self, obs: NDArray[np.float32], image: NDArray[np.uint8], first: bool) -> int:
         slot = self._cursor
         following = (slot + 1) % self.capacity
         if self._transitions > 0 and self._queue[self._head] == following:
@@ -203,6 +233,7 @@ class ReplayBuffer:
             self._head = (self._head + 1) % self.capacity
             self._transitions -= 1
         self._obs[slot] = obs
+        self._image[slot] = image
         self._first[slot] = first
         self._action[slot] = 0.0
         self._reward[slot] = 0.0

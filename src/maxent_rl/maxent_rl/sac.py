@@ -6,7 +6,7 @@ Haarnoja et al. 2018, "Soft Actor-Critic Algorithms and Applications", Algorithm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import copy
 import math
 
@@ -20,6 +20,7 @@ from maxent_rl.networks import (
     TanhGaussianPolicy,
     aligned_pieces,
     load_prefixed_state,
+    perceive,
     prefixed_state,
     share_one_storage,
 )
@@ -36,17 +37,27 @@ class SAC:
     authors' code; nothing is changed unless every one of them is finite.
     """
 
-    def __init__(self, obs_dim: int, act_dim: int, config: SACConfig, seed: int) -> None:
-        """Draw all first parameters and all later noise from a generator seeded with `seed`."""
+    def __init__(
+        self,
+        obs_dim: int,
+        act_dim: int,
+        config: SACConfig,
+        seed: int,
+        image: Sequence[int] = (),
+    ) -> None:
+        """Draw all first parameters and all later noise from a generator seeded with `seed`.
+
+        `image` is the shape (h, w, c) of the image that ends an observation, () without one.
+        """
         self.config = config
         self.obs_dim = obs_dim
         self.act_dim = act_dim
         self.updates = 0
         self._generator = torch.Generator().manual_seed(seed)
         hidden, norm = config.hidden, config.layer_norm
-        self.policy = TanhGaussianPolicy(obs_dim, act_dim, hidden, self._generator)
-        self.q1 = QFunction(obs_dim, act_dim, hidden, norm, self._generator)
-        self.q2 = QFunction(obs_dim, act_dim, hidden, norm, self._generator)
+        self.policy = TanhGaussianPolicy(obs_dim, act_dim, hidden, self._generator, image)
+        self.q1 = QFunction(obs_dim, act_dim, hidden, norm, self._generator, image)
+        self.q2 = QFunction(obs_dim, act_dim, hidden, norm, self._generator, image)
         self._q1_target = copy.deepcopy(self.q1).requires_grad_(False)
         self._q2_target = copy.deepcopy(self.q2).requires_grad_(False)
         self._log_temperature = nn.Parameter(torch.tensor(math.log(config.initial_temperature)))
@@ -80,9 +91,11 @@ class SAC:
         check_batch(batch, self.obs_dim, self.act_dim)
         temperature = self._log_temperature.detach().exp()
         target = self._soft_q_target(batch, temperature)
-        q1, q2 = self.q1(batch.obs, batch.action), self.q2(batch.obs, batch.action)
+        # What each network sees of the states serves all losses: images are encoded once.
+        seen = perceive((self.policy, self.q1, self.q2), batch.obs)
+        q1, q2 = self.q1.value(seen[1], batch.action), self.q2.value(seen[2], batch.action)
         q_loss = losses.q_loss(q1, q2, target)
-        policy_loss, mean_log_prob = self._policy_loss(batch.obs, temperature)
+        policy_loss, mean_log_prob = self._policy_loss(seen, temperature)
         gradient = self._gradient(q_loss + policy_loss, mean_log_prob.detach())
         figures = torch.stack(
             (q_loss, policy_loss, temperature, -mean_log_prob, q1.mean(), gradient.norm())
@@ -148,20 +161,25 @@ class SAC:
 
     def _soft_q_target(self, batch: Batch, temperature: Tensor) -> Tensor:
         with torch.no_grad():
-            action, log_prob = self.policy.sample(batch.next_obs, self._generator)
+            networks = self.policy, self._q1_target, self._q2_target
+            of_policy, of_q1, of_q2 = perceive(networks, batch.next_obs)
+            action, log_prob = self.policy.sample_at(of_policy, self._generator)
             q = torch.minimum(
-                self._q1_target(batch.next_obs, action), self._q2_target(batch.next_obs, action)
+                self._q1_target.value(of_q1, action), self._q2_target.value(of_q2, action)
             )
             return losses.soft_q_target(
                 batch.reward, batch.terminated, q, log_prob, temperature, self.config.discount
             )
 
-    def _policy_loss(self, obs: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
-        action, log_prob = self.policy.sample(obs, self._generator)
+    def _policy_loss(self, seen: Sequence[Tensor], temperature: Tensor) -> tuple[Tensor, Tensor]:
+        of_policy, of_q1, of_q2 = seen
+        action, log_prob = self.policy.sample_at(of_policy, self._generator)
         # The policy's gradient passes through the Q-functions but must not reach their weights.
         self._freeze_q(True)
         try:
-            q = torch.minimum(self.q1(obs, action), self.q2(obs, action))
+            q = torch.minimum(
+                self.q1.value(of_q1.detach(), action), self.q2.value(of_q2.detach(), action)
+            )
         finally:
             self._freeze_q(False)
         return losses.policy_loss(log_prob, q, temperature), log_prob.mean()

@@ -234,14 +234,15 @@ def _states(content: Mapping[str, Tensor]) -> Tensor:
 
 
 def _spec(about: SkillMetadata) -> PolicySpec:
-    return PolicySpec(about.obs_dim, about.act_dim, about.hidden, about.algorithm)
+    sizes = about.obs_dim, about.act_dim, about.hidden
+    return PolicySpec(*sizes, about.algorithm, about.image)
 
 
 def _q_networks(about: SkillMetadata) -> dict[str, nn.Module]:
     """Make the Q-networks of a skill; their parameters are yet to be set."""
     generator = torch.Generator().manual_seed(0)
     sizes = about.obs_dim, about.act_dim, about.hidden
-    return make_q_networks(about.algorithm, *sizes, about.layer_norm, generator)
+    return make_q_networks(about.algorithm, *sizes, about.layer_norm, generator, about.image)
 
 
 def _shapes(about: SkillMetadata) -> dict[str, tuple[int, ...]]:

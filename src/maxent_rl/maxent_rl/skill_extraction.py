@@ -133,7 +133,7 @@ class _QFit:
         about = start.metadata
         self._generator = torch.Generator().manual_seed(seed + 1)
         sizes = about.obs_dim, about.act_dim, about.hidden, about.layer_norm
-        self._networks = make_q_networks(about.algorithm, *sizes, self._generator)
+        self._networks = make_q_networks(about.algorithm, *sizes, self._generator, about.image)
         for prefix, network in self._networks.items():
             load_prefixed_state(prefix, network, dict(start.tensors))
         self._trained = TrainedParameters(

@@ -9,12 +9,13 @@ from datetime import datetime
 import json
 import math
 import re
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SCHEMA = 1
 
 _NAME = re.compile(r'[a-z0-9_][a-z0-9_-]*')
 _MAX_NAME = 64
+_MAX_NUMBERS = 2**16  # of an image, 128 x 128 in four colours
 
 
 class SkillError(ValueError):
@@ -26,6 +27,7 @@ class LayoutField(TypedDict):
 
     name: str
     size: int
+    shape: NotRequired[tuple[int, ...]]  # (h, w, c) of an image, which is the last part
 
 
 def check_name(name: str) -> str:
@@ -80,6 +82,8 @@ class SkillMetadata:
         self._check_texts()
         self._check_numbers()
         self._check_layout()
+        self._check_image()
+        self._check_actions()
         for key in ('limits', 'metrics', 'provenance'):
             _require(isinstance(getattr(self, key), Mapping), f'{key} must be an object')
 
@@ -87,6 +91,11 @@ class SkillMetadata:
     def obs_dim(self) -> int:
         """Length of the observation."""
         return sum(part['size'] for part in self.layout)
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """Shape (h, w, c) of the image that ends the observation, () without one."""
+        return self.layout[-1].get('shape', ())
 
     @property
     def act_dim(self) -> int:
@@ -152,12 +161,33 @@ class SkillMetadata:
         for part in self.layout:
             _require(
                 isinstance(part, Mapping)
-                and part.keys() == {'name', 'size'}
+                and part.keys() - {'shape'} == {'name', 'size'}
                 and isinstance(part['name'], str)
-                and _is_size(part['size']),
+                and (_is_size(part['size']) or 'shape' in part),
                 f'layout must hold objects with name and size >= 1, has {part!r}',
             )
         _require(len(self.layout) > 0, 'layout is empty')
+
+    def _check_image(self) -> None:
+        """Check the shape of an image, and make it a tuple: JSON knows only lists."""
+        *others, last = self.layout
+        _require(not any('shape' in part for part in others), 'layout: an image must be last')
+        if 'shape' not in last:
+            return
+        shape, size = last['shape'], last['size']
+        _require(
+            isinstance(shape, list | tuple)
+            and len(shape) == 3
+            and all(_is_size(length) for length in shape)
+            and type(size) is int
+            and math.prod(shape) == size <= _MAX_NUMBERS,
+            f'layout: an image must have a shape of three lengths and their product, at most '
+            f'{_MAX_NUMBERS}, as size, has {last!r}',
+        )
+        image: LayoutField = {**last, 'shape': tuple(shape)}
+        object.__setattr__(self, 'layout', (*others, image))
+
+    def _check_actions(self) -> None:
         joints = self.action_joints
         _require(
             len(joints) > 0

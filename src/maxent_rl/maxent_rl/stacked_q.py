@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from maxent_rl.image_encoder import ImageEncoder, encode_together
 from maxent_rl.linear import linear
+from maxent_rl.networks import load_prefixed_state
 
 # Multiplications in one layer of one network up to which a single batched product of all
 # networks is the faster one; above, oneDNN's product of each network by itself is twice as fast.
@@ -22,12 +24,18 @@ class StackedQ:
     What the observation adds to the first layer is computed once per state, not per action.
     """
 
-    def __init__(self, networks: Sequence[Mapping[str, Tensor]], obs_dim: int) -> None:
+    def __init__(
+        self,
+        networks: Sequence[Mapping[str, Tensor]],
+        obs_dim: int,
+        image: Sequence[int] = (),
+    ) -> None:
         """Copy the networks' parameters.
 
         Args:
             networks: `state_dict` of each `QFunction`.
-            obs_dim: n, the inputs that are observation; the others are action.
+            obs_dim: n, numbers of an observation.
+            image: shape (h, w, c) of the image that ends an observation, () without one.
 
         Raises:
             ValueError: the networks have different shapes.
@@ -41,8 +49,10 @@ class StackedQ:
         count = sum(name.endswith('weight') for name in stack if name.startswith('layers.'))
         first = stack['layers.0.weight']
         self._count = len(networks)
-        self._obs_weight = first[:, :, :obs_dim].flatten(0, 1).contiguous()
-        self._action_weight = first[:, :, obs_dim:].flatten(0, 1).t().contiguous()
+        self._encoders = [_encoder(net, obs_dim, image) for net in networks] if image else []
+        seen = self._encoders[0].encoded_dim if image else obs_dim  # the other inputs are action
+        self._obs_weight = first[:, :, :seen].flatten(0, 1).contiguous()
+        self._action_weight = first[:, :, seen:].flatten(0, 1).t().contiguous()
         self._first_bias = stack['layers.0.bias'].flatten()
         self._norms = [
             (stack[f'norms.{i}.weight'], stack[f'norms.{i}.bias'])
@@ -56,7 +66,7 @@ class StackedQ:
     def __call__(self, obs: Tensor, actions: Tensor) -> Tensor:
         """Values (E, b, k) of obs (b, n) and k actions (b, k, m) in each state."""
         b, k, m = actions.shape
-        first = functional.linear(obs, self._obs_weight, self._first_bias).unsqueeze(1)
+        first = self._first(obs).unsqueeze(1)
         # One product for the first layer of all networks: their inputs are the same.
         x = (actions.reshape(b * k, m) @ self._action_weight).view(b, k, -1) + first
         x = x.view(b * k, self._count, -1)
@@ -66,6 +76,15 @@ class StackedQ:
         else:
             values = self._one_by_one(x)
         return values.view(self._count, b, k)
+
+    def _first(self, obs: Tensor) -> Tensor:
+        """What obs (b, n) add to the first layers of all networks, (b, E * h)."""
+        if not self._encoders:
+            return functional.linear(obs, self._obs_weight, self._first_bias)
+        seen = torch.stack(encode_together(self._encoders, obs))  # each network sees its own
+        weight = self._obs_weight.view(self._count, -1, seen.shape[-1]).transpose(1, 2)
+        first = torch.baddbmm(self._first_bias.view(self._count, 1, -1), seen, weight)
+        return first.transpose(0, 1).flatten(1)
 
     def _together(self, x: Tensor) -> Tensor:
         """Values (E, rows) of outputs (E, rows, h) of the first layer."""
@@ -119,6 +138,13 @@ class StackedPerceptrons:
                 x = x.relu_()
             x = torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
         return x
+
+
+def _encoder(network: Mapping[str, Tensor], obs_dim: int, image: Sequence[int]) -> ImageEncoder:
+    """Copy the encoder out of the `state_dict` of a `QFunction`."""
+    encoder = ImageEncoder(obs_dim, image, torch.Generator().manual_seed(0))
+    load_prefixed_state('encoder', encoder, dict(network))
+    return encoder.requires_grad_(False)
 
 
 def same_shapes(networks: Sequence[Mapping[str, Tensor]]) -> bool:

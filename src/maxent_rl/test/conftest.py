@@ -10,15 +10,20 @@ import torch
 from maxent_rl.algorithms import make_algorithm
 from maxent_rl.composition import Constituent
 from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.pixels import pixel_count
 from maxent_rl.runner import configure_torch
 from maxent_rl.skill import Skill, SkillMetadata
 
 configure_torch()  # on a busy machine, threads that wait for each other take minutes
 
 
-def _untrained_skill(name, algorithm='sac', seed=0, hidden=(16, 16), layer_norm=True, **changes):
+def _untrained_skill(
+    name, algorithm='sac', seed=0, hidden=(16, 16), layer_norm=True, image=(), **changes
+):
     options = {'hidden': hidden, 'layer_norm': layer_norm}
-    learner = make_algorithm(algorithm, 5, 2, options, seed)
+    pixels = pixel_count(image)
+    learner = make_algorithm(algorithm, 5 + pixels, 2, options, seed, image)
+    camera = ({'name': 'camera', 'size': pixels, 'shape': image},) if image else ()
     tensors = learner.skill_tensors()
     generator = torch.Generator().manual_seed(seed)
     for key in tensors:  # fresh last layers are next to zero: all skills would be the same
@@ -31,7 +36,7 @@ def _untrained_skill(name, algorithm='sac', seed=0, hidden=(16, 16), layer_norm=
         algorithm=algorithm,
         temperature=learner.temperature,
         discount=0.98,
-        layout=({'name': 'position', 'size': 2}, {'name': 'tip', 'size': 3}),
+        layout=({'name': 'position', 'size': 2}, {'name': 'tip', 'size': 3}, *camera),
         layout_hash='0123456789abcdef',
         action_mode='torque',
         action_joints=('j0', 'j1'),
@@ -66,7 +71,7 @@ def _gaussian_constituent(name, mean, std, temperature=1.0):
 
 @pytest.fixture
 def untrained_skill():
-    """Make a skill of 5 observations and 2 actions: (name, algorithm, seed, ...) -> Skill."""
+    """Make a skill of 5 observations, an image or none, and 2 actions: (name, ...) -> Skill."""
     return _untrained_skill
 
 

@@ -18,7 +18,8 @@ from maxent_rl.acceptance import (
 )
 from maxent_rl.networks import prefixed_state
 from maxent_rl.policies import POLICIES
-from maxent_rl.runner import configure_torch
+from maxent_rl.runner import PolicyRunner, configure_torch
+from maxent_rl.sac import SAC, SACConfig
 from maxent_rl.weights import MAX_HEADER_BYTES, WeightsRejected, encode
 
 SPEC = PolicySpec(obs_dim=3, act_dim=2, hidden=(8, 8))
@@ -106,6 +107,50 @@ def test_a_gaussian_of_infinite_mean_is_rejected_by_w8_though_tanh_hides_it():
         wild[name] = torch.full_like(wild[name], MAX_MAGNITUDE)
     probes = np.full((2, 3), 1e36, np.float32)  # the sums are infinite of one sign
     assert rejection(encode(wild), probes=probes).rule == 'W8'
+
+
+SEEING = PolicySpec(3 + 24, 2, (8, 8), image=(3, 4, 2))
+VIEWS = np.hstack((PROBES[:, :3], np.random.default_rng(1).integers(0, 256, (64, 24)) / 255.0))
+VIEWS = VIEWS.astype(np.float32)
+
+
+def test_a_policy_that_sees_images_is_accepted_and_acts_bitwise_as_the_learner():
+    """The learner's parameters lie in one storage, those of a received policy by themselves."""
+    learner = SAC(27, 2, SACConfig(hidden=(8, 8)), 0, (3, 4, 2))
+    accepted = accept(encode(learner.policy_tensors()), probes=VIEWS, spec=SEEING)
+    runners = [PolicyRunner(p, 0, deterministic=False) for p in (learner.policy, accepted)]
+    for view in VIEWS:
+        np.testing.assert_array_equal(*(runner(view) for runner in runners))
+    with torch.no_grad():
+        views = torch.from_numpy(VIEWS)
+        assert torch.equal(accepted.mode(views), learner.policy.mode(views))
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        PolicySpec(27, 2, (8, 8)),
+        PolicySpec(27, 2, (8, 8), image=(3, 4, 1)),
+        PolicySpec(27, 2, (8, 8), image=(6, 4, 1)),
+        PolicySpec(27, 2, (8, 8), image=(2, 2, 6)),
+    ],
+    ids=['none', 'fewer colours', 'other lengths', 'more colours'],
+)
+def test_an_encoder_for_other_images_is_rejected_by_w6(other):
+    sent = encode(prefixed_state('policy', other.make_policy()))
+    assert rejection(sent, probes=VIEWS, spec=SEEING).rule == 'W6'
+    back = encode(prefixed_state('policy', SEEING.make_policy()))
+    assert rejection(back, probes=VIEWS, spec=other).rule == 'W6'
+
+
+def test_bad_numbers_in_an_encoder_are_rejected_by_w7():
+    bad = prefixed_state('policy', SEEING.make_policy())
+    bad['policy.encoder.conv2.weight'][3, 2, 1, 0] = float('nan')
+    error = rejection(encode(bad), probes=VIEWS, spec=SEEING)
+    assert (error.rule, error.reason.split()[-1]) == (
+        'W7',
+        'policy.encoder.conv2.weight',
+    )
 
 
 def test_fault_1_one_nan_is_rejected_by_w7():

@@ -68,3 +68,16 @@ def test_errors_name_the_algorithm_and_the_option(name, option):
 def test_a_wrong_option_is_refused_by_name(options, named):
     with pytest.raises(ValueError, match=named):
         make_algorithm('sac', 3, 2, options, seed=0)
+
+
+@pytest.mark.parametrize('name', ALGORITHMS.keys() - {'sac'})
+def test_an_algorithm_that_sees_no_images_refuses_them_by_name(name):
+    message = rf'{name} cannot learn from images, only sac can; got \(2, 3, 2\)'
+    with pytest.raises(ValueError, match=message):
+        make_algorithm(name, 15, 2, {}, 0, (2, 3, 2))
+
+
+def test_sac_takes_the_shape_of_its_images():
+    algorithm = make_algorithm('sac', 15, 2, {'hidden': [8]}, 0, (2, 3, 2))
+    assert algorithm.policy.image == (2, 3, 2)
+    assert 'q2.encoder.conv1.weight' in algorithm.skill_tensors()

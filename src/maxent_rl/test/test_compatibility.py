@@ -51,3 +51,14 @@ def test_tasks_algorithms_temperatures_and_networks_may_differ(untrained_skill):
         'push', 'soft_q', hidden=(8,), layer_norm=False, task='push', temperature=3.0
     )
     assert differences([untrained_skill('reach').metadata, other.metadata]) == []
+
+
+def test_images_of_other_shapes_are_named_with_their_lengths(untrained_skill):
+    skills = [
+        untrained_skill('reach', image=(4, 3, 2)),
+        untrained_skill('push', image=(3, 4, 2), layout_hash='ffff'),
+    ]
+    assert differences([skill.metadata for skill in skills]) == [
+        'layout_hash: reach 0123456789abcdef, push ffff',
+        'layout[2]: reach camera (4x3x2), push camera (3x4x2)',
+    ]

@@ -6,13 +6,14 @@ import torch
 
 from maxent_rl.composition import Composition, CompositionError, Constituent, compose
 from maxent_rl.naf_composition import compose_quadratics
+from maxent_rl.networks import TanhGaussianPolicy
 
 PAIR = (('reach', 0, 0.5), ('push', 1, 2.0))
 
 
-def inputs(states=3, candidates=6):
+def inputs(states=3, candidates=6, obs_dim=5):
     generator = torch.Generator().manual_seed(3)
-    obs = torch.randn((states, 5), generator=generator)
+    obs = torch.randn((states, obs_dim), generator=generator)
     return obs, torch.rand((states, candidates, 2), generator=generator) * 2.0 - 1.0
 
 
@@ -29,15 +30,24 @@ def skill_values(skills, obs, actions):
         ({'hidden': (16, 16)}, {'hidden': (12, 24)}),
         ({'layer_norm': False}, {}),
         ({'algorithm': 'soft_q'}, {'algorithm': 'sac'}),
+        ({'image': (5, 4, 2)}, {'image': (5, 4, 2)}),
+        ({'image': (5, 4, 2)}, {'image': (5, 4, 2), 'layer_norm': False}),
     ],
-    ids=['same', 'other hidden sizes', 'one without norm', 'other algorithms'],
+    ids=[
+        'same',
+        'other hidden sizes',
+        'one without norm',
+        'other algorithms',
+        'images',
+        'images and one without norm',
+    ],
 )
 def test_and_is_the_weighted_mean_and_or_the_soft_maximum(untrained_skill, shapes):
     skills = [
         untrained_skill(name, seed=seed, temperature=temperature, **shape)
         for (name, seed, temperature), shape in zip(PAIR, shapes, strict=True)
     ]
-    obs, actions = inputs()
+    obs, actions = inputs(obs_dim=skills[0].metadata.obs_dim)
     q = skill_values(skills, obs, actions) / torch.tensor([0.5, 2.0]).view(2, 1, 1)
     both = compose(skills, weights=(3.0, 1.0))
     torch.testing.assert_close(both.q(obs, actions), 0.75 * q[0] + 0.25 * q[1])
@@ -162,3 +172,11 @@ def test_constituents_of_other_dimensions_are_refused(gaussian_constituent, gaus
     other = Constituent('two', gaussian_policy([0.0, 0.0], [1.0, 1.0]), one.q, 1.0)
     with pytest.raises(CompositionError, match=r'one \(1, 1\), two \(1, 2\)'):
         Composition((one, other))
+
+
+def test_constituents_that_see_images_of_other_shapes_are_refused(gaussian_constituent):
+    q = gaussian_constituent('one', [0.0], [1.0]).q
+    policies = [TanhGaussianPolicy(13, 1, (4,), image=image) for image in ((3, 4, 1), (4, 3, 1))]
+    parts = (Constituent(n, p, q, 1.0) for n, p in zip(('one', 'two'), policies, strict=True))
+    with pytest.raises(CompositionError, match=r'image: one \(3, 4, 1\), two \(4, 3, 1\)'):
+        Composition(tuple(parts))

@@ -64,6 +64,14 @@ def test_the_text_names_skills_fields_and_figures(untrained_skill):
 NAMES = 'reach', 'push', 'lift'
 
 
+def test_images_are_left_out(untrained_skill):
+    skills = [untrained_skill(name, seed=i, image=(4, 3, 2)) for i, name in enumerate(NAMES)]
+    composition, obs = compose(skills), torch.rand((20, 29), generator=seeded())
+    made = report(composition, obs, divergences(composition, obs, seeded()))
+    assert list(made.fight[0].observation) == ['position', 'tip']
+    assert len(made.text()) < 2000
+
+
 def test_it_is_json(gaussian_policy):
     composition = skills_that_fight_where_x_is_large(gaussian_policy([0.0], [1.0]), 3)
     obs = states()

@@ -143,6 +143,17 @@ def test_a_start_of_other_dimensions_is_refused(composition, gaussian_policy):
         GaussianExtractor(composition, FAST, 0, start=gaussian_policy([0.0, 0.0], [1.0, 1.0]))
 
 
+def test_extraction_from_images_starts_from_the_policy_of_a_skill(untrained_skill):
+    skills = [untrained_skill(str(i), seed=i, image=(5, 4, 2)) for i in range(2)]
+    composition = compose(skills)
+    with pytest.raises(ValueError, match='must start from the policy of a skill'):
+        GaussianExtractor(composition, FAST, 0)
+    extractor = GaussianExtractor(composition, FAST, 0, start=skills[0].policy())
+    obs = torch.rand((64, 45), generator=torch.Generator().manual_seed(0))
+    losses = [extractor.step(obs)['loss'] for _ in range(40)]
+    assert losses[-1] < losses[0]
+
+
 def test_the_step_size_falls_to_the_chosen_share_and_stays_there(composition):
     config = ExtractionConfig(steps=2, hidden=(4,), learning_rate=1e-2, decay=0.01)
     extractor = DeterministicExtractor(composition, config, seed=0)

@@ -87,9 +87,17 @@ def test_the_mode_is_nearly_the_best_action_there_is(untrained_skill, algorithm)
 @pytest.mark.parametrize('algorithm', ['sac', 'soft_q', 'ddpg', 'naf'])
 @pytest.mark.parametrize('mode', ['and', 'or'])
 def test_a_runner_acts_with_it_reproducibly(untrained_skill, algorithm, mode):
-    composition = compose([untrained_skill(str(i), algorithm, i) for i in range(2)], mode=mode)
-    policy = immediate_policy(composition)
-    observations = np.random.default_rng(0).standard_normal((5, 5)).astype(np.float32)
+    check_a_runner([untrained_skill(str(i), algorithm, i) for i in range(2)], mode)
+
+
+def test_a_runner_acts_with_skills_that_see_images(untrained_skill):
+    check_a_runner([untrained_skill(str(i), seed=i, image=(5, 4, 3)) for i in range(2)], 'and')
+
+
+def check_a_runner(skills, mode):
+    policy, size = immediate_policy(compose(skills, mode=mode)), skills[0].metadata.obs_dim
+    assert policy.image == skills[0].metadata.image
+    observations = np.random.default_rng(0).standard_normal((5, size)).astype(np.float32)
     for deterministic in (False, True):
         runs = []
         for _ in range(2):

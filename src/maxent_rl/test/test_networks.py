@@ -10,6 +10,7 @@ from maxent_rl.networks import (
     QFunction,
     TanhGaussianPolicy,
     load_prefixed_state,
+    perceive,
     prefixed_state,
     share_one_storage,
 )
@@ -100,6 +101,54 @@ def test_named_tensors_that_do_not_fit_are_refused_by_name():
     wrong = {**tensors, 'policy.layers.0.bias': torch.zeros(9)}
     with pytest.raises(ValueError, match=r'expected \(8,\)'):
         load_prefixed_state('policy', policy, wrong)
+
+
+IMAGE, SEEING_DIM = (4, 5, 2), 3 + 40
+
+
+def test_what_an_image_shows_changes_actions_and_values():
+    policy = TanhGaussianPolicy(SEEING_DIM, 2, (8,), seeded(), IMAGE)
+    q = QFunction(SEEING_DIM, 2, (8,), True, seeded(), IMAGE)
+    dark, action = torch.zeros(1, SEEING_DIM), torch.zeros(1, 2)
+    lit = dark.clone()
+    lit[:, 3:] = 1.0
+    assert policy.image == IMAGE
+    assert not torch.equal(policy.mode(dark), policy.mode(lit))
+    assert not torch.equal(q(dark, action), q(lit, action))
+
+
+def test_without_an_image_a_network_is_what_it_was_before_there_were_images():
+    """Neither the names of the tensors nor the order of the draws has changed."""
+    policy, q = TanhGaussianPolicy(3, 2, (8,), seeded()), QFunction(3, 2, (8,), True, seeded())
+    assert (policy.image, policy.encoder, q.encoder) == ((), None, None)
+    wanted = torch.Generator().manual_seed(0)
+    first = torch.empty(8, 3).uniform_(-(3**-0.5), 3**-0.5, generator=wanted)
+    assert torch.equal(policy.layers[0].weight, first)
+    assert list(q.state_dict()) == [
+        *(f'layers.{i}.{part}' for i in range(2) for part in ('weight', 'bias')),
+        *(f'norms.0.{part}' for part in ('weight', 'bias')),
+    ]
+
+
+def test_what_several_networks_see_is_what_each_sees():
+    policy = TanhGaussianPolicy(SEEING_DIM, 2, (8,), seeded(), IMAGE)
+    q = QFunction(SEEING_DIM, 2, (8,), True, seeded(1), IMAGE)
+    obs, action = torch.rand(20, SEEING_DIM, generator=seeded(2)), torch.zeros(20, 2)
+    of_policy, of_q = perceive([policy, q], obs)
+    torch.testing.assert_close(policy.heads(of_policy), policy(obs))
+    torch.testing.assert_close(q.value(of_q, action), q(obs, action))
+    drawn = policy.sample_at(of_policy, seeded(3))
+    torch.testing.assert_close(drawn, policy.sample(obs, seeded(3)))
+    blind = TanhGaussianPolicy(SEEING_DIM, 2, (8,), seeded())
+    assert perceive([blind], obs)[0] is obs
+
+
+def test_the_encoder_is_named_among_the_tensors():
+    policy = TanhGaussianPolicy(SEEING_DIM, 2, (8,), seeded(), IMAGE)
+    named = {k: tuple(v.shape) for k, v in prefixed_state('policy', policy).items()}
+    assert named['policy.encoder.conv1.weight'] == (4, 2, 3, 3)
+    assert named['policy.encoder.conv2.bias'] == (4,)
+    assert named['policy.layers.0.weight'] == (8, 3 + 4)
 
 
 def test_parameters_in_one_storage_keep_their_values_and_follow_it():

@@ -78,3 +78,16 @@ def test_q_of_naf_is_highest_at_the_action_of_its_policy():
 def test_an_unknown_algorithm_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'ppo'.*naf.*sac"):
         make_policy('ppo', 3, 2, (8,))
+
+
+def test_only_sac_sees_images():
+    policy = make_policy('sac', 15, 2, (8,), seeded(), (2, 3, 2))
+    networks = make_q_networks('sac', 15, 2, (8,), True, seeded(), (2, 3, 2))
+    assert policy.image == (2, 3, 2)
+    assert all(network.encoder.image == (2, 3, 2) for network in networks.values())
+    for name in POLICIES.keys() - {'sac'}:
+        assert make_policy(name, 15, 2, (8,), seeded()).image == ()
+        with pytest.raises(ValueError, match=f'{name} cannot learn from images'):
+            make_policy(name, 15, 2, (8,), seeded(), (2, 3, 2))
+        with pytest.raises(ValueError, match=f'{name} cannot learn from images'):
+            make_q_networks(name, 15, 2, (8,), True, seeded(), (2, 3, 2))

@@ -100,3 +100,20 @@ def test_too_few_candidates_or_no_width_are_refused(untrained_skill, candidates,
     composition = compose([untrained_skill(str(i), seed=i) for i in range(2)])
     with pytest.raises(ValueError, match='need more than 3 candidates and a positive width'):
         Proposal(composition, candidates, width)
+
+
+def test_candidates_of_policies_that_see_images_are_those_of_each_policy(untrained_skill):
+    """With candidates enough, the first are drawn from the policies themselves."""
+    skills = [untrained_skill(str(i), seed=i, image=(5, 4, 2)) for i in range(2)]
+    proposal = Proposal(compose(skills), 40, 0.1)
+    generator = torch.Generator().manual_seed(0)
+    obs = torch.rand((3, 45), generator=generator)
+    normal, uniform = proposal.draw_noise(3, generator)
+    with torch.no_grad():
+        actions, log_density = proposal.draw(obs, normal, uniform)
+        own = normal.view(3, -1, 10, 2)
+        for i, skill in enumerate(skills):
+            wanted = skill.policy().act(obs.unsqueeze(1).expand(3, 10, 45), own[:, i])
+            found = actions[:, 10 * i : 10 * (i + 1)]
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    assert log_density.isfinite().all()

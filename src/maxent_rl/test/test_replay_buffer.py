@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
+import torch
 
 from maxent_rl.replay_buffer import ReplayBuffer
 
@@ -150,6 +151,94 @@ def test_bad_values_are_refused_by_name_and_change_nothing(action, reward, obs, 
         buffer.add(action, reward, obs, False, False)
     for name, array in before.items():
         np.testing.assert_array_equal(buffer.state()[name], array)
+
+
+IMAGE, SEEING_DIM = (3, 4, 2), 2 + 24
+
+
+def seeing(buffer, count=300, seed=0):
+    """Write steps with images into a buffer, as layout.pack makes them; return them as (k, n)."""
+    rng = np.random.default_rng(seed)
+    pixels = (rng.integers(0, 256, (count, 24)) / 255.0).astype(np.float32)
+    written = np.hstack((rng.normal(size=(count, 2)).astype(np.float32), pixels))
+    for k, obs in enumerate(written):
+        if k % 7 == 0:
+            buffer.begin(obs)
+        else:
+            buffer.add([0.0], 0.0, obs, False, False)
+    return written
+
+
+def test_images_come_back_to_the_bit_in_every_sample():
+    buffer = ReplayBuffer(100, SEEING_DIM, 1, IMAGE)
+    written = {row.tobytes(): k for k, row in enumerate(seeing(buffer))}
+    batch = buffer.sample(500, np.random.default_rng(0))
+    assert batch.obs.shape == batch.next_obs.shape == (500, SEEING_DIM)
+    assert batch.obs.dtype == torch.float32
+    for before, after in zip(batch.obs.numpy(), batch.next_obs.numpy(), strict=True):
+        assert written[after.tobytes()] == written[before.tobytes()] + 1
+    drawn_alone = buffer.observations(1000, np.random.default_rng(0)).numpy()
+    assert {written[row.tobytes()] for row in drawn_alone} == set(range(200, 300))
+
+
+def test_with_images_the_same_steps_are_drawn_as_without():
+    plain, buffer = ReplayBuffer(100, SEEING_DIM, 1), ReplayBuffer(100, SEEING_DIM, 1, IMAGE)
+    for each in (plain, buffer):
+        seeing(each)
+    pairs = zip(*(b.sample(64, np.random.default_rng(3)) for b in (plain, buffer)), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    rows = [b.observations(20, np.random.default_rng(3)) for b in (plain, buffer)]
+    assert torch.equal(*rows)
+
+
+def test_a_pixel_takes_one_byte():
+    columns = ReplayBuffer(100, SEEING_DIM, 1, IMAGE)._columns()
+    assert columns['image'].nbytes == 100 * 24
+    assert columns['obs'].nbytes == 100 * 2 * 4
+
+
+def test_a_restored_buffer_of_images_goes_on_exactly():
+    buffer, copy = (ReplayBuffer(100, SEEING_DIM, 1, IMAGE) for _ in range(2))
+    seeing(buffer)
+    seeing(copy, 30, seed=1)
+    copy.load_state(buffer.state())
+    for each in (buffer, copy):
+        seeing(each, 20, seed=2)
+    assert buffer.state()['image'].dtype == np.uint8
+    for name, array in buffer.state().items():
+        np.testing.assert_array_equal(copy.state()[name], array)
+    batches = (each.sample(50, np.random.default_rng(0)) for each in (buffer, copy))
+    assert all(torch.equal(one, other) for one, other in zip(*batches, strict=True))
+    with pytest.raises(ValueError, match='image'):
+        ReplayBuffer(100, SEEING_DIM, 1).load_state(buffer.state())
+
+
+def test_an_observation_may_be_nothing_but_an_image():
+    buffer = ReplayBuffer(10, 24, 1, IMAGE)
+    buffer.begin(np.zeros(24))
+    buffer.add([0.0], 0.0, np.ones(24), True, False)
+    batch = buffer.sample(2, np.random.default_rng(0))
+    assert (batch.obs == 0.0).all()
+    assert (batch.next_obs == 1.0).all()
+
+
+@pytest.mark.parametrize('odd', [0.5, 1.001, -0.1, 256 / 255])
+def test_an_image_of_other_numbers_is_refused_and_changes_nothing(odd):
+    buffer = ReplayBuffer(10, SEEING_DIM, 1, IMAGE)
+    obs = seeing(buffer, 3)[-1].copy()
+    before = buffer.state()
+    obs[-1] = odd
+    with pytest.raises(ValueError, match='1 of 24 pixels are not n/255'):
+        buffer.add([0.0], 0.0, obs, False, False)
+    with pytest.raises(ValueError, match='1 of 24 pixels are not n/255'):
+        buffer.begin(obs)
+    for name, array in before.items():
+        np.testing.assert_array_equal(buffer.state()[name], array)
+
+
+def test_an_image_larger_than_the_observation_is_refused():
+    with pytest.raises(ValueError, match=r'\(3, 4, 2\) does not fit into obs_dim 23'):
+        ReplayBuffer(10, 23, 1, IMAGE)
 
 
 def test_sampling_from_nothing_is_refused():

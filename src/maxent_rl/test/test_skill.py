@@ -14,6 +14,8 @@ import torch
 
 from maxent_rl.algorithms import ALGORITHMS, make_algorithm
 from maxent_rl.networks import QFunction, load_prefixed_state
+from maxent_rl.pixels import pixel_count
+from maxent_rl.runner import PolicyRunner
 from maxent_rl.skill import (
     Skill,
     SkillError,
@@ -37,9 +39,14 @@ def make_skill(
     seed=0,
     norm=True,
     algorithm='sac',
+    image=(),
 ):
     options = {'hidden': hidden, 'layer_norm': norm}
-    learner = make_algorithm(algorithm, sum(obs), len(joints), options, seed)
+    pixels = pixel_count(image)
+    learner = make_algorithm(algorithm, sum(obs) + pixels, len(joints), options, seed, image)
+    parts = [{'name': f'part{i}', 'size': size} for i, size in enumerate(obs)]
+    if image:
+        parts.append({'name': 'camera', 'size': pixels, 'shape': image})
     metadata = SkillMetadata(
         name=name,
         robot='sawyer',
@@ -47,7 +54,7 @@ def make_skill(
         algorithm=algorithm,
         temperature=learner.temperature,
         discount=learner.config.discount,
-        layout=tuple({'name': f'part{i}', 'size': size} for i, size in enumerate(obs)),
+        layout=tuple(parts),
         layout_hash='0123456789abcdef',
         action_mode='torque',
         action_joints=joints,
@@ -112,6 +119,37 @@ def test_a_skill_of_every_algorithm_acts_and_values_as_the_saved_learner(tmp_pat
     assert loaded.metadata.temperature == learner.temperature
 
 
+def test_a_skill_that_sees_images_acts_and_values_bitwise_as_the_saved_learner(tmp_path):
+    sac, skill = make_skill(image=(5, 4, 3))
+    save_skill(tmp_path / 'reach', skill)
+    loaded = load_skill(tmp_path / 'reach')
+    assert loaded.metadata.image == loaded.policy().image == (5, 4, 3)
+    obs = torch.rand(20, 63, generator=torch.Generator().manual_seed(0))
+    action = torch.zeros(20, 2)
+    with torch.no_grad():
+        assert torch.equal(loaded.policy().mode(obs), sac.policy.mode(obs))
+        wanted = torch.minimum(sac.q1(obs, action), sac.q2(obs, action))
+        assert torch.equal(loaded.q_function()(obs, action), wanted)
+    runners = [PolicyRunner(p, 0, deterministic=False) for p in (sac.policy, loaded.policy())]
+    for one in obs.numpy():
+        assert (runners[0](one) == runners[1](one)).all()
+
+
+def test_a_skill_whose_image_has_another_shape_than_its_encoder_is_refused(tmp_path):
+    save_skill(tmp_path / 'reach', make_skill(image=(5, 4, 3))[1])
+    path = tmp_path / 'reach' / 'skill.json'
+    content = json.loads(path.read_text())
+    for shape in ([5, 6, 2], [1, 20, 3]):
+        content['layout'][-1]['shape'] = shape
+        rewrite(path, json.dumps(content))
+        with pytest.raises(SkillError, match='W6'):
+            load_skill(tmp_path / 'reach')
+    content['algorithm'] = 'soft_q'
+    rewrite(path, json.dumps(content))
+    with pytest.raises(SkillError, match='soft_q cannot learn from images'):
+        load_skill(tmp_path / 'reach')
+
+
 def test_q_of_a_skill_can_be_differentiated_by_the_action():
     _, skill = make_skill(algorithm='naf')
     action = torch.full((4, 2), 0.5, requires_grad=True)
@@ -145,6 +183,19 @@ def test_the_skills_of_this_repository_are_readable_and_act(name):
     action = skill.policy().mode(obs)
     assert action.shape == (5, 7)
     assert skill.q_function()(obs, action).isfinite().all()
+
+
+def test_a_skill_from_before_there_were_images_acts_as_a_plain_perceptron():
+    skill = load_skill(SHIPPED / 'sawyer_reach')
+    assert skill.metadata.image == ()
+    obs = torch.randn(20, skill.metadata.obs_dim, generator=torch.Generator().manual_seed(0))
+    x = obs
+    for i in range(len(skill.metadata.hidden)):
+        weight, bias = (skill.tensors[f'policy.layers.{i}.{part}'] for part in ('weight', 'bias'))
+        x = torch.relu(x @ weight.t() + bias)
+    last = f'policy.layers.{len(skill.metadata.hidden)}'
+    mean, _ = (x @ skill.tensors[f'{last}.weight'].t() + skill.tensors[f'{last}.bias']).chunk(2, 1)
+    torch.testing.assert_close(skill.policy().mode(obs), mean.tanh(), rtol=1e-3, atol=1e-5)
 
 
 def test_a_full_size_skill_is_below_a_megabyte(tmp_path):

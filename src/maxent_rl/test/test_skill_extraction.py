@@ -21,7 +21,9 @@ def skill(untrained_skill):
 
     def make(name, algorithm='sac', seed=0, **changes):
         made = untrained_skill(name, algorithm, seed, **changes)
-        states = torch.randn((200, 5), generator=torch.Generator().manual_seed(seed))
+        states = torch.randn(
+            (200, made.metadata.obs_dim), generator=torch.Generator().manual_seed(seed)
+        )
         return Skill(made.metadata, made.tensors, states)
 
     return make
@@ -51,6 +53,13 @@ def test_the_result_is_a_skill_like_any_other(tmp_path, skill, algorithms, resul
     assert loaded.policy().mode(torch.zeros(3, 5)).shape == (3, 2)
     assert loaded.states.shape == (400, 5)
     assert compose([loaded, parts[algorithms.index(result)]]).obs_dim == 5
+
+
+def test_skills_that_see_images_give_one_that_sees_them(skill):
+    parts = [skill('ab'[seed], seed=seed, image=(5, 4, 2)) for seed in range(2)]
+    made, errors = extracted(parts, steps=40)
+    assert errors[-1] < errors[0]
+    assert made.metadata.image == made.policy().image == (5, 4, 2)
 
 
 def test_its_q_function_learns_what_the_composition_says(skill):

@@ -104,3 +104,44 @@ def test_another_schema_is_refused_before_its_fields_are_judged():
 def test_what_json_cannot_hold_is_refused():
     with pytest.raises(SkillError, match='JSON'):
         replace(METADATA, metrics={'distance': float('nan')}).to_json()
+
+
+CAMERA = {'name': 'camera', 'size': 24, 'shape': (3, 4, 2)}
+
+
+def test_an_image_is_told_by_the_layout_and_comes_back_from_json():
+    assert METADATA.image == ()
+    seeing = replace(METADATA, layout=(*METADATA.layout, CAMERA))
+    back = SkillMetadata.from_json_object(json.loads(seeing.to_json()))
+    assert back == seeing
+    assert back.image == (3, 4, 2)
+    assert back.obs_dim == 10 + 24
+
+
+def test_without_an_image_the_text_does_not_mention_one():
+    assert 'shape' not in METADATA.to_json()
+
+
+def test_an_image_may_be_larger_than_other_parts():
+    picture = {'name': 'camera', 'size': 64 * 64 * 3, 'shape': [64, 64, 3]}
+    assert replace(METADATA, layout=(picture,)).image == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    'layout',
+    [
+        (CAMERA, {'name': 'position', 'size': 7}),
+        ({**CAMERA, 'shape': ()},),
+        ({**CAMERA, 'shape': (24,)},),
+        ({**CAMERA, 'shape': (3, 4, 3)},),
+        ({**CAMERA, 'shape': (3, 4, 2.0)},),
+        ({**CAMERA, 'shape': (3, 4, -2), 'size': -24},),
+        ({**CAMERA, 'shape': None},),
+        ({**CAMERA, 'size': 24.0},),
+        ({**CAMERA, 'size': 4096**3, 'shape': (4096, 4096, 4096)},),
+        ({**CAMERA, 'color': 'rgb'},),
+    ],
+)
+def test_an_image_that_cannot_be_is_refused(layout):
+    with pytest.raises(SkillError, match='layout'):
+        replace(METADATA, layout=layout)

@@ -37,6 +37,24 @@ def test_values_and_slopes_are_those_of_each_network(norm, hidden, states, candi
     torch.testing.assert_close(slope, wanted_slope, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize('hidden', [(16, 8), (160, 160)], ids=['batched', 'one by one'])
+def test_values_and_slopes_with_images_are_those_of_each_network(hidden):
+    generator, image = torch.Generator().manual_seed(0), (5, 4, 3)
+    singles = [QFunction(63, 2, hidden, True, generator, image) for _ in range(4)]
+    for parameter in [p for network in singles for p in network.parameters()]:
+        parameter.data.normal_(0.0, 0.5, generator=generator)
+    stacked = StackedQ([network.state_dict() for network in singles], 63, image)
+    obs = torch.rand((4, 63), generator=generator)
+    actions = torch.rand((4, 60, 2), generator=generator).requires_grad_(True)
+    values = stacked(obs, actions)
+    repeated = obs.unsqueeze(1).expand(4, 60, 63)
+    wanted = torch.stack([network(repeated, actions) for network in singles])
+    torch.testing.assert_close(values, wanted, rtol=1e-4, atol=1e-3)
+    (slope,) = torch.autograd.grad(values.sin().sum(), actions)
+    (wanted_slope,) = torch.autograd.grad(wanted.sin().sum(), actions)
+    torch.testing.assert_close(slope, wanted_slope, rtol=1e-2, atol=1e-2)
+
+
 def test_later_changes_of_the_networks_are_not_seen():
     singles = networks()
     stacked = StackedQ([network.state_dict() for network in singles], obs_dim=3)

@@ -88,7 +88,9 @@ class EpisodeActor:
         self._spec, self._task, self._seed = spec, task, seed
         self._by_service, self._lockstep = reset == 'service', pacing == 'lockstep'
         self._session_id, self._seq, self._max_episodes = session_id, first_seq, max_episodes
-        self._reader = JointReader(spec.joint_names)
+        self._reader = JointReader(
+            spec.joint_names, {name: spec.signals[name] for name in task.signals}
+        )
         self._book = StepBook(task, session_id)
         self._phase = _Phase.BETWEEN
         self._episode, self._completed, self._refused = -1, 0, 0
@@ -217,7 +219,10 @@ class EpisodeActor:
         self._start = start.positions
         if self._by_service:
             self._phase, self._phase_stamp = _Phase.RESETTING, None
-            return [AnnounceGoal(start.goal), RequestReset(start.positions, seed)]
+            return [
+                AnnounceGoal(start.goal),
+                RequestReset(start.positions, seed, start.objects),
+            ]
         self._phase, self._phase_stamp = _Phase.MOVING, state.stamp_ns
         return [AnnounceGoal(start.goal), *self._advance(state)]
 
@@ -234,7 +239,7 @@ class EpisodeActor:
         assert self._phase_stamp is not None
         if not self._due(state):
             return []
-        if settled(state, self._start):
+        if settled(self._spec, state, self._start):
             return self._begin_acting(state)
         if state.stamp_ns - self._phase_stamp > TIMEOUT_NS:
             return [self._stop(timeout_reason(state, self._start, self._spec.joint_names))]
@@ -310,7 +315,8 @@ class EpisodeActor:
                 *outputs,
                 self._stop(f"action of policy '{policy.name}' version {policy.version} {reason}"),
             ]
-        send = self._send(state, mapping.mode, mapping.to_values(action))
+        self._task.acted(np.clip(action, -1.0, 1.0))
+        send = self._send(state, mapping.mode, mapping.to_values(action, state.position))
         self._flight = Flight(send.action, np.clip(action, -1.0, 1.0))
         return [*outputs, send]
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class RequestReset:
 
     positions: Vector  # (n,) rad, in the order of the robot's joint names
     seed: int
+    objects: Mapping[str, float] = field(default_factory=dict)  # joints beside the robot's, rad
 
 
 @dataclass(frozen=True, eq=False)

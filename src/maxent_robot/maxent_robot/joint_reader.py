@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,9 +18,12 @@ class MissingJointError(ValueError):
 class JointReader:
     """Turns received joint states into the order of the robot's joint names."""
 
-    def __init__(self, joint_names: Sequence[str]) -> None:
-        """Take the joint names in the order that is wanted."""
+    def __init__(
+        self, joint_names: Sequence[str], signals: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """Take the joint names in the order that is wanted, and the signals with their sizes."""
         self._wanted = tuple(joint_names)
+        self._signals = dict(signals)
         self._names: tuple[str, ...] = ()
         self._index: list[int] = []
 
@@ -27,7 +31,8 @@ class JointReader:
         """Pick the robot's joints; others are ignored.
 
         None if the sample is malformed: a name twice, arrays of another length than the names,
-        a number that is not finite. Raises MissingJointError.
+        a number that is not finite, a signal that is missing or of another size. Raises
+        MissingJointError.
         """
         names = sample.names
         if len(set(names)) != len(names):
@@ -44,4 +49,8 @@ class JointReader:
         position, velocity = sample.position[self._index], sample.velocity[self._index]
         if not (np.isfinite(position).all() and np.isfinite(velocity).all()):
             return None
-        return RobotState(sample.stamp_ns, position, velocity)
+        for name, size in self._signals.items():
+            signal = sample.signals.get(name)
+            if signal is None or signal.shape != (size,) or not np.isfinite(signal).all():
+                return None
+        return RobotState(sample.stamp_ns, position, velocity, sample.signals)

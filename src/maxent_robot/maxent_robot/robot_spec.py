@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.kinematics import SerialChain
+from maxent_robot.safety.config import GuardConfig
 from maxent_robot.types import CommandMode, Vector
 
 
@@ -56,12 +57,12 @@ class JointLimits:
         object.__setattr__(self, 'joint_names', names)
         if not names or len(set(names)) != len(names) or not all(names):
             raise LimitsError(f'joint names must be unique and not empty, got {names}')
-        for field in fields(self)[1:]:
-            vector = frozen_vector(field.name, getattr(self, field.name), len(names))
-            object.__setattr__(self, field.name, vector)
-            _require(field.name, names, vector, np.isfinite(vector), 'must be finite')
-            if field.name not in ('position_lower', 'position_upper'):
-                _require(field.name, names, vector, vector > 0.0, 'must be above 0')
+        for item in fields(self)[1:]:
+            vector = frozen_vector(item.name, getattr(self, item.name), len(names))
+            object.__setattr__(self, item.name, vector)
+            _require(item.name, names, vector, np.isfinite(vector), 'must be finite')
+            if item.name not in ('position_lower', 'position_upper'):
+                _require(item.name, names, vector, vector > 0.0, 'must be above 0')
         lower, upper = self.position_lower, self.position_upper
         _require('position_lower', names, lower, lower < upper, 'must be below position_upper')
         effort, command = self.effort, self.command_effort
@@ -107,6 +108,12 @@ class RobotSpec:
     policy_period_ns: int = 50_000_000
     command_timeout_s: float = 0.1  # the robot falls back to its own hold without commands
     command_modes: tuple[CommandMode, ...] = (CommandMode.POSITION, CommandMode.TORQUE)
+    signals: Mapping[str, int] = field(default_factory=dict)  # name and size of each, SI units
+    guard_signals: tuple[str, ...] = ()  # those that the guard must see
+    guard: GuardConfig = field(default_factory=GuardConfig)  # its figures for this robot
+    rest: Vector | None = None  # (n,) rad, pose to sink into on rung RELAX; None: stay
+    settled_position: float = 0.05  # rad from a start pose that counts as there, every joint
+    settled_velocity: float = 0.05  # rad/s, likewise
     chain: SerialChain | None = None  # base frame to the tip
     box: WorkspaceBox | None = None  # the guard keeps the tip in here
     reach_box: WorkspaceBox | None = None  # all of it can be reached within the soft limits
@@ -135,7 +142,11 @@ class RobotSpec:
             object.__setattr__(self, name, vector)
             _require(name, names, vector, np.isfinite(vector), 'must be finite')
         self._check_scalars()
-        for name in ('neutral', 'start'):
+        poses: tuple[str, ...] = ('neutral', 'start')
+        if self.rest is not None:
+            object.__setattr__(self, 'rest', frozen_vector('rest', self.rest, len(names)))
+            poses = (*poses, 'rest')
+        for name in poses:
             pose = getattr(self, name)
             inside = (pose >= self.soft_lower) & (pose <= self.soft_upper)
             _require(name, names, pose, inside, 'must lie within the soft limits')
@@ -170,3 +181,6 @@ class RobotSpec:
             )
         if not self.command_modes:
             raise LimitsError('command_modes must name at least one mode')
+        unknown = [name for name in self.guard_signals if name not in self.signals]
+        if unknown:
+            raise LimitsError(f'guard_signals {unknown} are not among {list(self.signals)}')

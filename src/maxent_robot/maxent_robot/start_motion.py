@@ -7,17 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.types import NANOSECONDS, RobotState, Vector
 
-SETTLED_POSITION = 0.05  # rad from the start pose, every joint
-SETTLED_VELOCITY = 0.05  # rad/s, every joint
 TIMEOUT_NS = 15 * NANOSECONDS
 
 
-def settled(state: RobotState, start: Vector) -> bool:
-    """Whether every joint is at the start pose (n,) and at rest."""
-    near = np.abs(state.position - start) < SETTLED_POSITION
-    still = np.abs(state.velocity) < SETTLED_VELOCITY
+def settled(spec: RobotSpec, state: RobotState, start: Vector) -> bool:
+    """Whether every joint is at the start pose (n,) and at rest, as nearly as the robot can."""
+    near = np.abs(state.position - start) < spec.settled_position
+    still = np.abs(state.velocity) < spec.settled_velocity
     return bool((near & still).all())
 
 

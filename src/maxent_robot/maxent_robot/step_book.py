@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maxent_robot.episode_outputs import ActivePolicy, StepRecord, Vector32
-from maxent_robot.tasks.task import Outcome, Task
+from maxent_robot.tasks.task import Task
 from maxent_robot.types import ActionSample, AppliedAction, RobotState
 
 
@@ -67,7 +67,8 @@ class StepBook:
             return self._first(
                 arrival.state, arrival.observation, sent.skill, sent.policy_version, arrival.last
             )
-        executed = self._task.mapping.to_normalised(applied.applied)
+        chosen = arrival.flight.action
+        executed = self._task.mapping.executed(chosen, sent.values, applied.applied)
         outcome = self._task.evaluate(arrival.state, executed)
         self._index += 1
         return StepRecord(
@@ -92,8 +93,6 @@ class StepBook:
         self, state: RobotState, observation: Vector32, skill: str, version: int, truncated: bool
     ) -> StepRecord:
         self._index = 0
-        still = np.zeros(self._task.mapping.size, np.float32)
-        outcome: Outcome = self._task.evaluate(state, still)  # for its measures alone
         return StepRecord(
             stamp_ns=state.stamp_ns,
             session_id=self._session_id,
@@ -107,7 +106,7 @@ class StepBook:
             applied_action=self._nothing,
             reward=0.0,
             reward_terms={},
-            measures=outcome.measures,
+            measures=self._task.begin(state),
             terminated=False,
             truncated=truncated,
         )

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+Signals = Mapping[str, NDArray[Any]]  # what a robot tells besides its joints, by name
 
 NANOSECONDS = 1_000_000_000
 
@@ -40,6 +43,8 @@ class JointSample:
     names: tuple[str, ...]
     position: Vector  # rad
     velocity: Vector  # rad/s
+    effort: Vector | None = None  # N m, as measured; None or empty: the robot tells none
+    signals: Signals = field(default_factory=dict)  # see RobotSpec.signals
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class RobotState:
     stamp_ns: int
     position: Vector  # (n,) rad
     velocity: Vector  # (n,) rad/s
+    signals: Signals = field(default_factory=dict)  # see RobotSpec.signals
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class AppliedAction:
     seq: int
     mode: CommandMode
     desired: Vector  # (n,)
-    applied: Vector  # (n,) mean over `ticks`
+    applied: Vector  # (n,) mean over `ticks`; in position mode the newest set-point
     ticks: int
     flags: int
     level: Level

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Joints are found by name, whatever else a robot reports."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,43 @@ def test_a_malformed_state_is_no_state(names, position, velocity):
 def test_a_missing_joint_is_named(names):
     with pytest.raises(MissingJointError, match=r'lacks .*b'):
         JointReader(['a', 'b']).read(sample(names, [0] * len(names), [0] * len(names)))
+
+
+TELLS = {'imu': 3, 'valve': 2}
+
+
+def with_signals(**signals):
+    return replace(sample('ba', [2, 1], [4, 3]), signals=signals)
+
+
+def test_a_state_carries_all_signals_that_the_robot_told():
+    signals = {'imu': np.ones(3), 'valve': np.zeros(2), 'camera': np.zeros(9, np.uint8)}
+    state = JointReader('ab', TELLS).read(with_signals(**signals))
+    np.testing.assert_array_equal(state.position, [1, 2])
+    assert dict(state.signals) == signals
+
+
+@pytest.mark.parametrize(
+    'signals',
+    [
+        {},
+        {'imu': np.ones(3)},
+        {'imu': np.ones(3), 'valve': np.zeros(3)},
+        {'imu': np.ones((3, 1)), 'valve': np.zeros(2)},
+        {'imu': np.ones(3), 'valve': np.array([0.0, np.nan])},
+        {'imu': np.ones(3), 'valve': np.array([-np.inf, 0.0])},
+        {'imu': np.zeros(0), 'valve': np.zeros(2)},
+    ],
+)
+def test_without_a_usable_value_of_each_wanted_signal_there_is_no_state(signals):
+    assert JointReader('ab', TELLS).read(with_signals(**signals)) is None
+
+
+def test_a_signal_that_nobody_wants_may_hold_anything():
+    assert JointReader('ab').read(with_signals(imu=np.array([np.nan]))) is not None
+
+
+def test_pixels_are_a_signal_like_any_other():
+    picture = np.arange(12, dtype=np.uint8)
+    state = JointReader('ab', {'camera': 12}).read(with_signals(camera=picture))
+    assert state.signals['camera'] is picture

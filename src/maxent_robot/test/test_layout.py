@@ -102,3 +102,52 @@ def test_fields_that_cannot_be_are_refused(arguments):
 def test_a_name_given_twice_is_refused():
     with pytest.raises(LayoutError, match='unique'):
         ObservationLayout((TIP, TIP))
+
+
+CAMERA = Field('camera', 24, 255.0, shape=(3, 4, 2))
+SEEING = ObservationLayout((POSITION, CAMERA))
+
+
+def test_a_layout_tells_the_shape_of_the_image_that_ends_it():
+    assert SEEING.image == (3, 4, 2)
+    assert LAYOUT.image == POSITION.shape == ()
+
+
+def test_the_shape_of_an_image_changes_the_hash_and_no_other_hash_is_changed_by_shapes():
+    fields = (CAMERA, replace(CAMERA, shape=(4, 3, 2)), replace(CAMERA, shape=()))
+    assert len({ObservationLayout((POSITION, field)).hash for field in fields}) == 3
+    assert LAYOUT.hash == 'a3ce301851fe35e7'  # from before there were images
+
+
+def test_pixels_are_packed_as_fractions_of_255_and_come_back():
+    levels = np.arange(0, 240, 10, dtype=np.uint8)
+    packed = SEEING.pack({'position': VALUES['position'], 'camera': levels})
+    np.testing.assert_array_equal(packed[2:], (levels / 255.0).astype(np.float32))
+    np.testing.assert_allclose(SEEING.unpack(packed)['camera'], levels, rtol=1e-6)
+
+
+@pytest.mark.parametrize('odd', [0.5, -1.0, 256.0])
+def test_an_image_of_anything_but_bytes_is_refused_by_name(odd):
+    pixels = np.zeros(24)
+    pixels[5] = odd
+    with pytest.raises(LayoutError, match="'camera' must hold whole numbers 0 to 255"):
+        SEEING.pack({'position': VALUES['position'], 'camera': pixels})
+
+
+@pytest.mark.parametrize(
+    'shape', [(24,), (3, 8), (3, 4, 3), (3, 4, -2), (3, 4, 2.0), (1, 3, 4, 2)]
+)
+def test_a_shape_that_does_not_fit_its_field_is_refused_by_name(shape):
+    with pytest.raises(LayoutError, match="shape of field 'camera'"):
+        replace(CAMERA, shape=shape)
+
+
+@pytest.mark.parametrize('change', [{'scale': 1.0}, {'offset': 127.5}])
+def test_an_image_of_another_scale_is_refused(change):
+    with pytest.raises(LayoutError, match="image 'camera' must have scale"):
+        replace(CAMERA, **change)
+
+
+def test_an_image_before_other_fields_is_refused():
+    with pytest.raises(LayoutError, match=r"must be the last field, \['camera'\]"):
+        ObservationLayout((CAMERA, POSITION))

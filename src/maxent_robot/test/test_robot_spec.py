@@ -8,6 +8,7 @@ import pytest
 
 from maxent_robot.kinematics import Frame, SerialChain
 from maxent_robot.robot_spec import JointLimits, LimitsError, RobotSpec, WorkspaceBox
+from maxent_robot.safety.config import GuardConfig
 
 LIMITS = JointLimits(
     joint_names=('shoulder', 'elbow'),
@@ -105,11 +106,40 @@ def test_limits_that_contradict_each_other_are_refused(change, message):
         ({'command_timeout_s': 0.001}, 'command_timeout_s'),
         ({'command_timeout_s': float('nan')}, 'command_timeout_s'),
         ({'command_modes': ()}, 'command_modes'),
+        ({'guard_signals': ('imu',)}, r"guard_signals \['imu'\] are not among \[\]"),
+        (
+            {'signals': {'imu': 10}, 'guard_signals': ('imu', 'valve')},
+            r"guard_signals \['valve'\] are not among \['imu'\]",
+        ),
+        ({'rest': [0.0]}, 'rest must hold 2 numbers'),
+        ({'rest': [0.0, 1.45]}, 'rest of elbow is 1.45: must lie within the soft limits'),
+        ({'rest': [np.nan, 0.0]}, 'rest of shoulder is nan'),
     ],
 )
 def test_a_robot_that_cannot_be_is_refused(change, message):
     with pytest.raises(LimitsError, match=message):
         replace(SPEC, **change)
+
+
+def test_a_robot_tells_nothing_besides_its_joints_and_stays_where_it_is_unless_said_otherwise():
+    assert dict(SPEC.signals) == {}
+    assert SPEC.guard_signals == ()
+    assert SPEC.rest is None
+    assert SPEC.guard == GuardConfig()
+
+
+def test_the_guard_may_see_some_of_the_signals_that_the_robot_tells():
+    robot = replace(SPEC, signals={'imu': 10, 'valve': 2}, guard_signals=('imu',))
+    assert robot.guard_signals == ('imu',)
+
+
+def test_the_pose_of_rest_is_kept_read_only():
+    rest = np.array([0.2, 0.1])
+    robot = replace(SPEC, rest=rest)
+    rest[0] = 9.0
+    np.testing.assert_array_equal(robot.rest, [0.2, 0.1])
+    with pytest.raises(ValueError, match='read-only'):
+        robot.rest[0] = 0.3
 
 
 def test_a_chain_of_another_robot_is_refused():

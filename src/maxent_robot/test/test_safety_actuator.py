@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """From level and wish to a command."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from maxent_robot.robots import SAWYER
+from maxent_robot.robots import MINITAUR, SAWYER
 from maxent_robot.safety.actuator import Actuator, Intent
 from maxent_robot.safety.config import GuardConfig
 from maxent_robot.safety.flags import Flag
@@ -119,3 +121,96 @@ def test_a_filter_that_fails_says_so_and_the_fall_back_brakes():
     with pytest.raises(ArithmeticError):
         actuator.command(Intent(Level.NORMAL, Q, 1.0, 0), Q, V, T, None)
     np.testing.assert_array_equal(actuator.fall_back(Q, V), Q)
+
+
+# Letting go gently: a robot with a pose of rest sinks into it
+
+TICK = 0.006  # s, of the Minitaur
+STAND = MINITAUR.start
+RELAX = Intent(Level.RELAX, STAND.tolist(), 1.0, 10**9)
+
+
+def sink(spec, ticks, q=STAND, follows=True, config=None, intent=RELAX):
+    """Set-points (ticks, n) on rung RELAX of a robot that follows, or is held where it is."""
+    actuator = Actuator(spec, config or spec.guard)
+    actuator.switch(CommandMode.POSITION)
+    points = [list(q)]
+    for _ in range(ticks):
+        measured = points[-1] if follows else list(q)
+        points.append(actuator.command(intent, measured, [0.0] * 8, TICK, None)[0])
+    return np.array(points)
+
+
+def test_relaxing_a_robot_sinks_into_its_pose_of_rest_at_one_radian_per_second_at_most():
+    points = sink(MINITAUR, 400)
+    speed = np.abs(np.diff(points, axis=0)).max(axis=1) / TICK
+    assert speed.max() <= 1.0 + 1e-9
+    assert np.median(speed[5:150]) > 0.9
+    np.testing.assert_allclose(points[-1], MINITAUR.rest, atol=1e-3)
+    np.testing.assert_allclose(points[-2], points[-1], atol=1e-6)
+
+
+def test_each_joint_sinks_from_where_it_is_and_overshoots_nothing():
+    q = STAND.copy()
+    q[0], q[1] = 0.6, 3.0
+    points = sink(MINITAUR, 400, q)
+    low, high = np.minimum(q, MINITAUR.rest), np.maximum(q, MINITAUR.rest)
+    assert ((points >= low - 1e-9) & (points <= high + 1e-9)).all()
+    assert (np.diff(points[:, 0]) >= -1e-12).all()
+    assert (np.diff(points[:, 1]) <= 1e-12).all()
+    np.testing.assert_allclose(points[-1], MINITAUR.rest, atol=1e-3)
+
+
+def test_a_fast_set_point_is_braked_before_it_sinks():
+    actuator = Actuator(MINITAUR, MINITAUR.guard)
+    actuator.switch(CommandMode.POSITION)
+    up = Intent(Level.NORMAL, (STAND + 1.0).tolist(), 1.0, 0)
+    q = STAND.tolist()
+    for _ in range(3):
+        q, _ = actuator.command(up, q, [0.0] * 8, TICK, None)
+    before = np.array(actuator.set_point.velocity)
+    assert (before > 5.0).all()
+    most = MINITAUR.limits.acceleration * TICK
+    for _ in range(400):
+        q, _ = actuator.command(RELAX, q, [0.0] * 8, TICK, None)
+        after = np.array(actuator.set_point.velocity)
+        assert (np.abs(after - before) <= most + 1e-9).all()
+        before = after
+    np.testing.assert_allclose(q, MINITAUR.rest, atol=1e-2)
+
+
+def test_a_robot_that_is_held_up_is_not_pulled_further_than_its_leash():
+    points = sink(MINITAUR, 400, follows=False)
+    assert np.abs(points - STAND).max() <= MINITAUR.guard.leash + 1e-9
+
+
+def test_a_slow_robot_sinks_within_its_own_limits():
+    slow = GuardConfig(velocity_fraction=0.05, leash=0.4)  # of 0.5 rad/s
+    limits = replace(MINITAUR.limits, velocity=np.full(8, 10.0))
+    points = sink(replace(MINITAUR, limits=limits), 100, config=slow)
+    assert np.abs(np.diff(points, axis=0)).max() <= 0.5 * TICK + 1e-9
+    assert (points[-1] < STAND - 0.2).all()
+
+
+def test_a_robot_without_a_pose_of_rest_stays():
+    points = sink(replace(MINITAUR, rest=None), 100)
+    np.testing.assert_array_equal(points, np.tile(STAND, (101, 1)))
+
+
+@pytest.mark.parametrize('level', [Level.DAMP, Level.ESTOP])
+def test_a_robot_that_brakes_does_not_sink(level):
+    intent = Intent(level, STAND.tolist(), 1.0, 10**9)
+    np.testing.assert_array_equal(sink(MINITAUR, 100, intent=intent)[-1], STAND)
+
+
+@pytest.mark.parametrize('dt', [0.0, -1.0, 0.1, float('nan')])
+def test_a_tick_of_any_length_sinks_no_further_than_two_ticks_do(dt):
+    actuator = Actuator(MINITAUR, MINITAUR.guard)
+    actuator.switch(CommandMode.POSITION)
+    point = STAND
+    for _ in range(20):
+        next_point, _ = actuator.command(RELAX, point.tolist(), [0.0] * 8, dt, None)
+        moved = np.asarray(next_point) - point
+        assert np.isfinite(moved).all()
+        assert (np.abs(moved) <= 2.0 * TICK + 1e-9).all()
+        point = np.asarray(next_point)

@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from maxent_robot.robots import SAWYER
+from maxent_robot.robots import MINITAUR, SAWYER
 from maxent_robot.safety.config import GuardConfig
+from maxent_robot.safety.flags import Flag
 from maxent_robot.safety.monitors import Monitors, Overruns
 from maxent_robot.types import Level
 
@@ -74,6 +75,14 @@ def test_in_torque_mode_there_is_nothing_to_follow(monitors):
     assert not any(track(monitors, 0.2, 10))
 
 
+@pytest.mark.parametrize('most', [0.3, 0.9])
+def test_a_robot_follows_again_within_a_third_of_the_tracking_error(most):
+    monitors = Monitors(SAWYER, GuardConfig(tracking_error=most, leash=1.0))
+    assert track(monitors, most + 0.01, 41)[-1]
+    assert all(track(monitors, most / 3.0 + 0.001, 400))
+    assert track(monitors, most / 3.0 - 0.001, 200) == [True] * 199 + [False]
+
+
 def load(monitors, effort, milliseconds):
     torque = with_joint(4, effort)
     return [monitors.overload(torque, T) for _ in range(milliseconds // 5)]
@@ -95,6 +104,68 @@ def test_too_much_torque_for_more_than_a_second_relaxes_until_cooled_and_cleared
 def test_without_an_overload_effort_nothing_is_monitored():
     monitors = Monitors(SAWYER, GuardConfig())
     assert load(monitors, 8.0, 5000) == [None] * 1000
+
+
+def test_efforts_that_are_not_known_are_no_load():
+    monitors = Monitors(SAWYER, GuardConfig(overload_effort=2.45, overload_time=0.1))
+    assert [monitors.overload(None, T) for _ in range(100)] == [None] * 100
+    load(monitors, 2.6, 50)
+    monitors.overload(None, T)
+    assert load(monitors, 2.6, 100)[-1] is None, 'the time counts anew'
+    assert load(monitors, 2.6, 5)[-1].level is Level.RELAX
+
+
+def tilt(monitors, angle, milliseconds, axis=1):
+    quaternion = np.zeros(4)
+    quaternion[0], quaternion[axis] = np.cos(angle / 2), np.sin(angle / 2)
+    return [monitors.attitude(quaternion, T) for _ in range(milliseconds // 5)]
+
+
+@pytest.fixture
+def upright():
+    return Monitors(MINITAUR, GuardConfig(attitude_limit=0.8))
+
+
+@pytest.mark.parametrize('axis', [1, 2], ids=['roll', 'pitch'])
+@pytest.mark.parametrize('side', [1.0, -1.0])
+def test_a_robot_that_tips_over_relaxes_at_once(upright, axis, side):
+    assert tilt(upright, 0.79 * side, 5, axis) == [None]
+    (cause,) = tilt(upright, 0.81 * side, 5, axis)
+    assert (cause.level, cause.flag) == (Level.RELAX, Flag.TILTED)
+    assert cause.reason == 'tilted: by 0.81 rad'
+
+
+def test_a_robot_on_its_back_has_tipped_over(upright):
+    assert tilt(upright, np.pi, 5, axis=2)[0].level is Level.RELAX
+
+
+def test_it_counts_as_upright_after_a_whole_second_below_the_limit(upright):
+    tilt(upright, 1.0, 5)
+    assert all(tilt(upright, 0.1, 900))
+    assert all(tilt(upright, 0.9, 5)), 'the second begins anew'
+    causes = [cause is not None for cause in tilt(upright, 0.1, 1000)]
+    assert causes == [True] * 199 + [False]
+    assert tilt(upright, 0.1, 5) == [None]
+
+
+def test_turning_on_the_spot_is_no_tilt(upright):
+    assert tilt(upright, 3.0, 5, axis=3) == [None]
+
+
+def test_after_a_gap_the_attitude_is_judged_afresh(upright):
+    tilt(upright, 1.0, 5)
+    upright.forget()
+    assert tilt(upright, 0.1, 5) == [None]
+    assert tilt(upright, 1.0, 5)[0] is not None
+
+
+def test_without_a_limit_no_attitude_matters():
+    assert tilt(Monitors(MINITAUR, GuardConfig()), 3.0, 5) == [None]
+
+
+def test_a_limit_of_attitude_is_refused_for_a_robot_whose_attitude_is_not_known():
+    with pytest.raises(ValueError, match=r"attitude_limit .* 'sawyer' .* imu"):
+        Monitors(SAWYER, GuardConfig(attitude_limit=0.8))
 
 
 def test_the_workspace_trips_far_outside_and_is_released_near_the_inside(monitors):

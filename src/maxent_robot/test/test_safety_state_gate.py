@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from maxent_robot.robots import SAWYER
+from maxent_robot.robots import DCLAW, MINITAUR, SAWYER
 from maxent_robot.safety.state_gate import FROZEN_SAMPLES, StateGate
 from maxent_robot.types import JointSample
 
@@ -175,3 +175,70 @@ def test_a_state_that_repeats_to_the_bit_under_torque_is_frozen(gate):
 def test_a_robot_at_rest_without_torque_is_not_frozen(gate):
     run_still(gate, 100, acting=False)
     assert not gate.frozen
+
+
+# What a robot tells besides its joints
+
+
+def full(stamp_ns, robot=MINITAUR, effort=None, names=None, **signals):
+    n = len(robot.joint_names)
+    names = robot.joint_names if names is None else names
+    return JointSample(stamp_ns, names, robot.start.copy(), np.zeros(n), effort, signals)
+
+
+LEVEL = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 9.81])
+
+
+def test_a_state_with_the_signals_that_the_guard_must_see_is_believed_and_keeps_them():
+    gate = StateGate(MINITAUR)
+    odometry = np.full(13, np.nan)  # no concern of the guard's
+    assert gate.check(full(0, imu=LEVEL, odometry=odometry), 0, False) is None
+    np.testing.assert_array_equal(gate.state.signals['imu'], LEVEL)
+    assert gate.state.signals['odometry'] is odometry
+
+
+@pytest.mark.parametrize(
+    ('signals', 'expected'),
+    [
+        ({}, 'signal: imu is missing or does not hold 10 numbers'),
+        ({'odometry': np.zeros(13)}, 'signal: imu is missing'),
+        ({'imu': LEVEL[:9]}, 'signal: imu is missing or does not hold 10 numbers'),
+        ({'imu': LEVEL[None]}, 'signal: imu is missing or does not hold 10 numbers'),
+        ({'imu': np.r_[LEVEL[:9], np.nan]}, 'non_finite: imu'),
+        ({'imu': np.r_[np.inf, LEVEL[1:]]}, 'non_finite: imu'),
+    ],
+)
+def test_a_state_without_a_usable_signal_that_the_guard_must_see_is_refused(signals, expected):
+    gate = StateGate(MINITAUR)
+    assert gate.check(full(0, imu=LEVEL), 0, False) is None
+    before = gate.state
+    assert gate.check(full(6 * MS, **signals), 6 * MS, False).startswith(expected)
+    assert gate.state is before
+    assert gate.check(full(12 * MS, imu=LEVEL), 12 * MS, False) is None
+
+
+def test_a_guard_that_needs_no_signals_believes_states_without_any():
+    assert StateGate(DCLAW).check(full(0, DCLAW), 0, False) is None
+
+
+@given(st.permutations(range(8)))
+def test_measured_efforts_are_found_by_name(order):
+    effort = np.arange(8) / 10.0
+    names = tuple(MINITAUR.joint_names[i] for i in order)
+    gate = StateGate(MINITAUR)
+    sample = full(0, effort=effort[list(order)], names=names, imu=LEVEL)
+    assert gate.check(sample, 0, False) is None
+    assert gate.effort == effort.tolist()
+
+
+@pytest.mark.parametrize(
+    'effort',
+    [None, np.zeros(0), np.zeros(7), np.zeros((8, 1)), np.full(8, np.nan)],
+    ids=['none', 'empty', 'short', 'flat', 'nan'],
+)
+def test_efforts_that_cannot_be_used_are_not_known_but_the_state_is_believed(effort):
+    gate = StateGate(MINITAUR)
+    assert gate.check(full(0, effort=np.ones(8), imu=LEVEL), 0, False) is None
+    assert gate.effort == [1.0] * 8
+    assert gate.check(full(6 * MS, effort=effort, imu=LEVEL), 6 * MS, False) is None
+    assert gate.effort is None, 'nor is what was measured before still true'

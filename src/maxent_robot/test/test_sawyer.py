@@ -23,7 +23,9 @@ def solve(target, q):
 
 def test_robots_are_found_by_name_and_unknown_names_list_the_known():
     assert get_robot('sawyer') is SAWYER
-    with pytest.raises(ValueError, match="unknown robot 'baxter'; known robots: sawyer"):
+    with pytest.raises(
+        ValueError, match="unknown robot 'baxter'; known robots: dclaw, minitaur, sawyer"
+    ):
         get_robot('baxter')
 
 

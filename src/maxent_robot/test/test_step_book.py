@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from maxent_robot.episode_outputs import ActivePolicy
-from maxent_robot.robots import SAWYER
+from maxent_robot.robots import MINITAUR, SAWYER
 from maxent_robot.step_book import Arrival, Flight, StepBook
 from maxent_robot.tasks import make_task
 from maxent_robot.types import ActionSample, AppliedAction, CommandMode, Level, RobotState
@@ -83,3 +83,37 @@ def test_the_last_step_is_truncated_with_or_without_its_transition(book):
     last = replace(ARRIVAL, last=True)
     assert book.arrived(last, APPLIED).truncated
     assert book.arrived(last, None).truncated
+
+
+# Tasks that remember
+
+
+def test_after_a_lost_transition_the_way_is_judged_from_where_the_robot_is_known_to_be():
+    task = make_task(MINITAUR, 'walk')
+    task.reset(np.random.default_rng(0))
+    book = StepBook(task, 's')
+    book.begin(0)
+    action = np.zeros(8, np.float32)
+    sent = ActionSample(
+        0, 's', 1, 'run', 9, CommandMode.POSITION, MINITAUR.joint_names, MINITAUR.start
+    )
+    applied = AppliedAction(
+        0, 's', 1, CommandMode.POSITION, MINITAUR.start, MINITAUR.start, 8, 0, Level.NORMAL
+    )
+
+    def arrival(step, x):
+        odometry = np.array([x, 0.0, 0.2, 1.0, *[0.0] * 9])
+        signals = {'imu': np.array([1.0, *[0.0] * 9]), 'odometry': odometry}
+        state = RobotState(step * 48_000_000, MINITAUR.start, np.zeros(8), signals)
+        observation = task.observe(state)
+        task.acted(action)
+        return Arrival(state, observation, Flight(sent, action), last=False)
+
+    first = arrival(0, 0.0)
+    book.first(first.state, first.observation, ActivePolicy(lambda o: action, 'run', 8))
+    assert book.arrived(arrival(1, 0.024), applied).reward_terms['forward'] == pytest.approx(0.5)
+    lost = book.arrived(arrival(2, 0.3), None)
+    assert (lost.index, lost.reward) == (0, 0.0)
+    step = book.arrived(arrival(3, 0.312), applied)
+    assert step.reward_terms['forward'] == pytest.approx(0.25)
+    assert step.measures['speed'] == pytest.approx(0.312 / (3 * 0.048))

@@ -16,6 +16,7 @@ from maxent_msgs.msg import AppliedCommand, PolicyAction, Step
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 
 from maxent_robot.episode_outputs import StepRecord
 from maxent_robot.types import (
@@ -28,6 +29,7 @@ from maxent_robot.types import (
     Level,
 )
 
+MOST_DIGITS = 19  # of a stamp in ns; Python refuses to read thousands of them
 COMMAND_FIELDS = {
     CommandMode.POSITION: 'position',
     CommandMode.VELOCITY: 'velocity',
@@ -67,6 +69,7 @@ def to_joint_sample(message: JointState) -> JointSample:
         names=tuple(message.name),
         position=np.array(message.position, dtype=np.float64),
         velocity=np.array(message.velocity, dtype=np.float64),
+        effort=np.array(message.effort, dtype=np.float64),
     )
 
 
@@ -79,6 +82,27 @@ def from_joint_sample(sample: JointSample) -> JointState:
     )
     message.header.stamp = to_stamp(sample.stamp_ns)
     return message
+
+
+def from_positions(command: Command) -> Float64MultiArray:
+    """Return positions as ros2_control's forward controllers take them.
+
+    The type has no header: the label of its dimension holds the stamp in ns that the command
+    answers, which a robot disregards and a simulation in lock-step waits for.
+    """
+    size = len(command.values)
+    dimension = MultiArrayDimension(label=str(command.stamp_ns), size=size, stride=size)
+    message = Float64MultiArray(data=to_doubles(command.values))
+    message.layout.dim = [dimension]
+    return message
+
+
+def answered_stamp(message: Float64MultiArray) -> int | None:
+    """Return the stamp in ns that `from_positions` has put in, None if another has sent it."""
+    dimensions = message.layout.dim
+    text = dimensions[0].label if len(dimensions) == 1 else ''
+    is_number = text.isdecimal() and len(text) <= MOST_DIGITS
+    return int(text) if is_number else None
 
 
 def to_action_sample(message: PolicyAction) -> ActionSample:

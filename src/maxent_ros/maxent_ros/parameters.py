@@ -62,6 +62,7 @@ def declare(
     config_type: type[Config],
     on_change: Callable[[Config], None] | None = None,
     prefix: str = '',
+    defaults: Config | None = None,
 ) -> Config:
     """Declare a parameter per field of a dataclass and return the values that the node was given.
 
@@ -71,6 +72,7 @@ def declare(
         on_change: Called with the new configuration after a change at run time of a field with
             `read_only=False`. Without it every parameter is read-only.
         prefix: Put before each field's name, such as `'task.'`.
+        defaults: Take the place of the fields' own defaults.
 
     Raises:
         ParameterError: a given value has the wrong type, is outside its range or not a choice,
@@ -82,7 +84,8 @@ def declare(
     for field in fields:
         name = prefix + field.name
         descriptor = _descriptor(field, hints[field.name], changeable=on_change is not None)
-        values[field.name] = _declare_one(node, name, field, descriptor)
+        default = _default(field) if defaults is None else getattr(defaults, field.name)
+        values[field.name] = _declare_one(node, name, field, descriptor, default)
         _check(name, values[field.name], field.metadata)
     config = _build(config_type, values)
     if on_change is not None:
@@ -116,9 +119,12 @@ def describe(config_type: type) -> str:
 
 
 def _declare_one(
-    node: Node, name: str, field: dataclasses.Field[Any], descriptor: ParameterDescriptor
+    node: Node,
+    name: str,
+    field: dataclasses.Field[Any],
+    descriptor: ParameterDescriptor,
+    default: Any,
 ) -> Any:
-    default: Any = _default(field)
     kind = Parameter.Type(descriptor.type)
     if kind in _ARRAYS:
         default = list(default)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 
 from maxent_robot.episode_outputs import StepRecord
 from maxent_robot.types import (
@@ -43,6 +44,38 @@ def test_a_joint_state_with_too_few_numbers_is_passed_on_as_it_is() -> None:
     sample = conversions.to_joint_sample(message)
     assert sample.position.shape == (1,)
     assert sample.velocity.shape == (0,)
+
+
+def test_measured_efforts_are_passed_on_and_missing_ones_are_empty() -> None:
+    message = JointState(name=['a', 'b'], position=[1.0, 2.0], effort=[0.5, np.nan])
+    back = conversions.to_joint_sample(message)
+    assert back.effort is not None
+    np.testing.assert_array_equal(back.effort, [0.5, np.nan])
+    silent = conversions.to_joint_sample(JointState(name=['a']))
+    assert silent.effort is not None
+    assert silent.effort.shape == (0,)
+
+
+@pytest.mark.parametrize('stamp_ns', [0, 4_000_000_000, 1_700_000_000_123_456_789])
+def test_positions_survive_the_wire_with_the_stamp_that_they_answer(stamp_ns: int) -> None:
+    values = np.array([0.1, -1e300, 5e-324])
+    command = Command(stamp_ns, CommandMode.POSITION, values)
+    wire = serialize_message(conversions.from_positions(command))
+    message = deserialize_message(wire, Float64MultiArray)
+    np.testing.assert_array_equal(message.data, values)
+    assert conversions.answered_stamp(message) == stamp_ns
+    (dimension,) = message.layout.dim
+    assert (dimension.size, dimension.stride, message.layout.data_offset) == (3, 3, 0)
+
+
+@pytest.mark.parametrize(
+    'labels',
+    [(), ('',), ('joint',), ('-5',), ('1.5',), ('5', '6'), (' 7',), ('\u00b2',), ('9' * 5000,)],
+)
+def test_positions_of_other_senders_answer_no_stamp(labels: tuple[str, ...]) -> None:
+    message = Float64MultiArray(data=[0.0])
+    message.layout.dim = [MultiArrayDimension(label=label) for label in labels]
+    assert conversions.answered_stamp(message) is None
 
 
 def test_an_action_survives_the_wire() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameters come from a dataclass: declared, described, validated, changed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from rclpy.node import Node
@@ -50,6 +50,29 @@ def test_given_values_reach_the_configuration_with_their_types(ros: RosFixture) 
     }
     config = parameters.declare(ros.add(Node, 'n', parameters=given), Config)
     assert config == Config('real', 0.5, 5.0, 3, (0.1, 0.2), ('x', 'y'), True)
+
+
+def test_given_defaults_take_the_place_of_those_of_the_dataclass(ros: RosFixture) -> None:
+    robots_own = Config('real', 0.5, 7.0, 3, (0.1, 0.2), (), True)
+    node = ros.add(Node, 'n')
+    assert parameters.declare(node, Config, prefix='safety.', defaults=robots_own) == robots_own
+    assert node.get_parameter('safety.limit').value == 7.0
+    given = ros.add(Node, 'given', parameters={'limit': 9.0, 'tags': ['x']})
+    config = parameters.declare(given, Config, defaults=robots_own)
+    assert config == replace(robots_own, limit=9.0, tags=('x',))
+
+
+def test_values_that_contradict_the_given_defaults_are_refused(ros: RosFixture) -> None:
+    node = ros.add(Node, 'n', parameters={'limit': 4.0})
+    with pytest.raises(ParameterError, match=r'rate 5\.0 is above limit 4\.0'):
+        parameters.declare(node, Config, defaults=Config(rate=5.0))
+
+
+def test_a_change_at_run_time_keeps_the_given_defaults_of_the_others(ros: RosFixture) -> None:
+    node, seen = ros.add(Node, 'n'), list[Config]()
+    parameters.declare(node, Config, on_change=seen.append, defaults=Config(limit=8.0))
+    assert node.set_parameters([Parameter('rate', value=6.0)])[0].successful
+    assert seen == [Config(rate=6.0, limit=8.0)]
 
 
 def test_a_prefix_groups_the_names(ros: RosFixture) -> None:

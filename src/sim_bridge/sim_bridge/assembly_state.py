@@ -36,13 +36,20 @@ class AssemblyState:
         return self.enabled and not self.stopped and not self.error
 
     @property
-    def why_not(self) -> str:
+    def hindrance(self) -> str:
         """What keeps the robot from moving, in words; empty if nothing does."""
         if self.error:
-            return 'in error (clear it with set_super_reset, then set_super_enable)'
+            return 'in error'
         if self.stopped:
-            return 'stopped (clear it with set_super_reset, then set_super_enable)'
-        return '' if self.enabled else 'disabled (send true to set_super_enable)'
+            return 'stopped'
+        return '' if self.enabled else 'disabled'
+
+    @property
+    def why_not(self) -> str:
+        """The hindrance, and by which topic of the Sawyer it ends."""
+        if self.error or self.stopped:
+            return f'{self.hindrance} (clear it with set_super_reset, then set_super_enable)'
+        return '' if self.enabled else f'{self.hindrance} (send true to set_super_enable)'
 
     def enable(self) -> AssemblyState:
         """Clear everything."""

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulated Sawyer with its guard as the Gymnasium environment `maxent/SawyerReach-v0`.
+"""The simulated robots with their guard as Gymnasium environments, such as maxent/SawyerReach-v0.
 
 One step does what one policy period does in the lock-step graph: the same calls of the guard in
 the same order with the same integer times (docs/design.md), so trajectories agree to the bit.
-Importing this module registers the environment; it needs no ROS.
+Importing this module registers the environments; it needs no ROS.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import gymnasium
@@ -16,48 +19,64 @@ from numpy.typing import NDArray
 
 from maxent_robot.joint_reader import JointReader
 from maxent_robot.robots import get_robot
+from maxent_robot.safety.config import SIMULATED_REST
 from maxent_robot.safety.guard import Guard, TickResult
 from maxent_robot.tasks import Task, make_task
-from maxent_robot.types import ActionSample, AppliedAction, JointSample, RobotState
-from sim_bridge.simulation import SawyerSimulation, SimulationConfig
+from maxent_robot.types import ActionSample, AppliedAction, JointSample, RobotState, Vector
+from sim_bridge.simulations import make_simulation
 
-ENVIRONMENT = 'maxent/SawyerReach-v0'
+# Robot and task of each environment.
+ENVIRONMENTS = {
+    'maxent/SawyerReach-v0': ('sawyer', 'reach'),
+    'maxent/MinitaurWalk-v0': ('minitaur', 'walk'),
+    'maxent/DClawTurn-v0': ('dclaw', 'turn'),
+    'maxent/DClawTurnImage-v0': ('dclaw', 'turn_image'),
+}
 SESSION = 'in_process'
+WORLD: Mapping[str, Any] = MappingProxyType({})
 
 
-class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
-    """Reach with the tip of a Sawyer by joint torques at 20 Hz, under the guard's limits.
+class RobotEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
+    """A task of a robot at the policy's rate, under the guard's limits.
 
-    Actions: Box(-1, 1, (7,)), scaled by the task to N m. Observations: as `task.layout` says.
-    The episode is truncated after `task.episode_steps`. `info` holds `applied_action` (7,) as
-    executed, normalised to [-1, 1], and `flags` and `level` of the guard, `measures`, `terms`
-    and `success` of the task; after reset only `measures` and `success`.
+    Actions: Box(-1, 1, (m,)), which `task.mapping` makes commands of. Observations: as
+    `task.layout` says. The episode is truncated after `task.episode_steps`. `info` holds
+    `applied_action` (m,) as executed, normalised to [-1, 1], and `flags` and `level` of the guard,
+    `measures`, `terms` and `success` of the task; after reset only `measures` and `success`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {'render_modes': ['rgb_array'], 'render_fps': 20}
 
     def __init__(
-        self, task: str = 'reach', render_mode: str | None = None, **options: object
+        self,
+        robot: str = 'sawyer',
+        task: str = 'reach',
+        render_mode: str | None = None,
+        world: Mapping[str, Any] = WORLD,
+        **options: object,
     ) -> None:
-        """Make an environment for a task of the Sawyer with that task's options.
+        """Make an environment for a task of a robot with that task's options.
 
-        Raises ValueError for an unknown task, option or render mode.
+        `world` holds what is varied of the simulation, see `sim_bridge.simulations`. Raises
+        ValueError for an unknown robot, task, option or render mode.
         """
         if render_mode not in (None, *self.metadata['render_modes']):
             raise ValueError(f"render_mode must be None or 'rgb_array', is {render_mode!r}")
-        robot = get_robot('sawyer')
+        spec = get_robot(robot)
         self.render_mode = render_mode
-        self.task: Task = make_task(robot, task, **options)
-        self.simulation = SawyerSimulation(SimulationConfig(robot))
-        self.guard = Guard(robot)
-        self._reader = JointReader(robot.joint_names)
-        self._ticks = robot.policy_period_ns // robot.guard_period_ns
+        self.task: Task = make_task(spec, task, **options)
+        self.simulation = make_simulation(robot, world)
+        self.guard = Guard(spec, replace(spec.guard, overload_rest=SIMULATED_REST))
+        signals = {name: spec.signals[name] for name in self.task.signals}
+        self._reader = JointReader(spec.joint_names, signals)
+        self._ticks = spec.policy_period_ns // spec.guard_period_ns
         self._seq = 0
         self._count: int | None = None  # steps of the episode; None: it has ended
         size, actions = self.task.layout.size, self.task.mapping.size
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (actions,), np.float32)
         self._sample: JointSample
+        self._position: Vector  # (n,) rad, at which the newest action was chosen
         self._show_guard()
 
     def reset(
@@ -66,14 +85,16 @@ class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         """Begin an episode; see maxent_robot.episode_seed for the seed of the k-th of a run."""
         super().reset(seed=seed)
         start = self.task.reset(self.np_random)
-        self.simulation.reset(start.positions)
+        world_seed = int(self.np_random.integers(1 << 62)) if seed is None else seed
+        self.simulation.reset(start.positions, start.objects, world_seed)
         self.simulation.set_target(start.goal)
         self._show_guard()
         self.guard.clear_estop(self._sample.stamp_ns)  # the reset is what a person would do
         self._count = 0
         state = self._state()
-        outcome = self.task.evaluate(state, np.zeros(self.task.mapping.size, np.float32))
-        info = {'measures': dict(outcome.measures), 'success': self._success(outcome.measures)}
+        self._position = state.position
+        measures = self.task.begin(state)
+        info = {'measures': dict(measures), 'success': self._success(measures)}
         return self.task.observe(state), info
 
     def step(
@@ -89,8 +110,9 @@ class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         for _ in range(self._ticks):
             result = self._tick()
         applied = self._finished(result)
-        executed = self.task.mapping.to_normalised(applied.applied)
+        executed = self.task.mapping.executed(action, applied.desired, applied.applied)
         state = self._state()
+        self._position = state.position
         outcome = self.task.evaluate(state, executed)
         self._count += 1
         truncated = self._count >= self.task.episode_steps
@@ -119,6 +141,8 @@ class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     def _offer(self, action: NDArray[np.float32]) -> None:
         """Give the guard an action for the present state."""
         mapping = self.task.mapping
+        values = mapping.to_values(action, self._position)
+        self.task.acted(np.clip(action, -1.0, 1.0))
         self._seq += 1
         sample = ActionSample(
             stamp_ns=self._sample.stamp_ns,
@@ -128,7 +152,7 @@ class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             policy_version=0,
             mode=mapping.mode,
             names=mapping.joint_names,
-            values=mapping.to_values(action),
+            values=values,
         )
         reason = self.guard.on_action(sample, sample.stamp_ns)
         if reason is not None:
@@ -139,7 +163,7 @@ class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         result = self.guard.tick(self._sample.stamp_ns)
         if result.command is None:
             raise RuntimeError(f'the guard gives no command: {result.reason}')
-        names = self.simulation.config.robot.joint_names
+        names = self.simulation.robot.joint_names
         reason = self.simulation.set_command(result.command.mode, names, result.command.values)
         if reason is not None:
             raise RuntimeError(f'the robot refuses the command: {reason}')
@@ -148,7 +172,7 @@ class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         return result
 
     def _show_guard(self) -> None:
-        self._sample = self.simulation.joint_sample()
+        self._sample = self.simulation.joint_sample(self.simulation.robot.guard_signals)
         self.guard.on_state(self._sample, self._sample.stamp_ns)
 
     def _finished(self, result: TickResult) -> AppliedAction:
@@ -157,13 +181,19 @@ class SawyerReachEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         return result.finished
 
     def _state(self) -> RobotState:
-        state = self._reader.read(self._sample)
+        sample = self.simulation.joint_sample(self.task.signals)
+        state = self._reader.read(sample)
         if state is None:
-            raise RuntimeError(f'the simulation reports a malformed joint state: {self._sample}')
+            raise RuntimeError(f'the simulation reports a malformed joint state: {sample}')
         return state
 
     def _success(self, measures: Any) -> bool:
         return bool(self.task.success(measures))
 
 
-gymnasium.register(id=ENVIRONMENT, entry_point='sim_bridge.env:SawyerReachEnv')
+for _name, (_robot, _task) in ENVIRONMENTS.items():
+    gymnasium.register(
+        id=_name,
+        entry_point='sim_bridge.env:RobotEnv',
+        kwargs={'robot': _robot, 'task': _task},
+    )

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Off-screen pictures of a MuJoCo scene, with or without a display.
 
-The backend is MUJOCO_GL (egl, osmesa or glfw), EGL if that is not set. On Debian and Ubuntu EGL
-needs the packages libegl1, libegl-mesa0 and libgl1-mesa-dri.
+The backend is MUJOCO_GL (egl, osmesa or glfw). If that is not set it is EGL, or OSMesa where there
+is no EGL. On Debian and Ubuntu EGL needs the packages libegl1, libegl-mesa0 and libgl1-mesa-dri;
+OSMesa needs libosmesa6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+import ctypes
 import os
 from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+
+SHOWN = (0, 1)  # geom groups: the skin, not the collision hull
+SCENE_ONLY = (0,)  # of a scene that keeps what is only for people in group 1
 
 
 class RenderingUnavailableError(RuntimeError):
@@ -22,8 +28,13 @@ class RenderingUnavailableError(RuntimeError):
 class OffscreenRenderer:
     """Draws one model into images of a fixed size. Slow features (shadows) are off."""
 
-    def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
-        """Open a context; raises RenderingUnavailableError, or ValueError for a bad size."""
+    def __init__(
+        self, model: mujoco.MjModel, width: int, height: int, groups: Sequence[int] = SHOWN
+    ) -> None:
+        """Open a context that shows these geom groups.
+
+        Raises RenderingUnavailableError, or ValueError for a bad size.
+        """
         most = model.vis.global_
         if not (0 < width <= most.offwidth and 0 < height <= most.offheight):
             raise ValueError(
@@ -36,7 +47,8 @@ class OffscreenRenderer:
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self._scene.flags[flag] = 0
         self._option = mujoco.MjvOption()
-        self._option.geomgroup[:] = [1, 1, 0, 0, 0, 0]  # the skin, not the collision hull
+        self._option.geomgroup[:] = 0
+        self._option.geomgroup[list(groups)] = 1
         try:
             self._gl: Any = _context_type()(width, height)
             self._gl.make_current()
@@ -44,7 +56,8 @@ class OffscreenRenderer:
         except Exception as error:  # each backend raises its own kinds, AttributeError included
             raise RenderingUnavailableError(
                 'no off-screen OpenGL here: on Debian or Ubuntu install libegl1 libegl-mesa0 '
-                f'libgl1-mesa-dri, or set MUJOCO_GL to osmesa or glfw ({error!r})'
+                'libgl1-mesa-dri, or libosmesa6, or set MUJOCO_GL to egl, osmesa or glfw '
+                f'({error!r})'
             ) from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
 
@@ -72,7 +85,7 @@ class OffscreenRenderer:
 
 
 def _context_type() -> Any:
-    backend = os.environ.get('MUJOCO_GL', 'egl').lower()
+    backend = os.environ.get('MUJOCO_GL', '').lower() or ('egl' if _has_egl() else 'osmesa')
     if backend == 'osmesa':
         from mujoco.osmesa import GLContext
     elif backend == 'glfw':
@@ -80,3 +93,23 @@ def _context_type() -> Any:
     else:
         from mujoco.egl import GLContext
     return GLContext
+
+
+def _has_egl() -> bool:
+    """Whether there is EGL with a driver.
+
+    Asked without PyOpenGL, which cannot change to OSMesa once it has tried EGL.
+    """
+    try:
+        egl = ctypes.CDLL('libEGL.so.1')
+    except OSError:
+        return False
+    egl.eglGetProcAddress.restype = ctypes.c_void_p
+    address = egl.eglGetProcAddress(b'eglQueryDevicesEXT')
+    if not address:
+        return False
+    devices = ctypes.c_int32(0)
+    query = ctypes.CFUNCTYPE(
+        ctypes.c_uint, ctypes.c_int32, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32)
+    )(address)
+    return bool(query(0, None, ctypes.byref(devices))) and devices.value > 0

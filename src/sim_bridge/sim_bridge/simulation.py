@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Sawyer at a table in MuJoCo, with the robot's own behaviour towards commands. Knows no ROS.
-
-Reproducible to the bit: after `reset`, the same commands give the same trajectory, whatever
-happened before.
-"""
+"""A Sawyer at a table in MuJoCo, with the robot's own behaviour towards commands. Knows no ROS."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -17,14 +13,19 @@ from numpy.typing import NDArray
 
 from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.robots.sawyer import SAWYER
-from maxent_robot.types import NANOSECONDS, JointSample, Vector
-from sim_bridge.rendering import OffscreenRenderer
-from sim_bridge.sawyer_controller import SawyerController
+from maxent_robot.types import Vector
+from sim_bridge.assembly_state import AssemblyState
+from sim_bridge.robot_simulation import (
+    NOTHING,
+    RESET_GAP_NS,
+    RobotSimulation,
+    checked_pose,
+    model_text,
+)
+from sim_bridge.sawyer_controller import ControlMode, SawyerController
+from sim_bridge.trajectory import DEFAULT_GOAL_TOLERANCE
 
-RESET_GAP_NS = 2 * NANOSECONDS  # time that a real motion to the start pose would take
 TIP = 'right_hand'
-TARGET = 'target'
-CAMERA = 'overview'
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,44 +46,42 @@ class Endpoint:
     angular_velocity: Vector  # (3,) rad/s
 
 
-class SawyerSimulation:
-    """Physics and robot-side controller of one arm. Joint arrays are in the order of the robot."""
+class SawyerSimulation(RobotSimulation):
+    """Physics and robot-side controller of one arm."""
 
     def __init__(self, config: SimulationConfig = SimulationConfig()) -> None:
         """Load the model and put the arm at rest into the robot's neutral pose."""
-        self.config = config
         robot = config.robot
-        path = resources.files('sim_bridge') / 'models' / config.model
-        self.model = mujoco.MjModel.from_xml_string(path.read_text(encoding='utf-8'))
-        self._data = mujoco.MjData(self.model)
-        self._scratch = mujoco.MjData(self.model)  # for questions that must not touch the physics
+        super().__init__(robot, model_text(config.model))
+        self.config = config
         names = tuple(self.model.joint(i).name for i in range(self.model.njnt))
         if names != robot.joint_names:
             raise ValueError(f'{config.model} has joints {names}, {robot.name} has others')
-        step_ns = round(self.model.opt.timestep * NANOSECONDS)
-        self._substeps, rest = divmod(robot.guard_period_ns, step_ns)
-        if rest:
-            raise ValueError(
-                f'guard period {robot.guard_period_ns} ns is not a multiple of {step_ns}'
-            )
-        self._renderer: OffscreenRenderer | None = None
-        self.time_ns = 0
         self.controller = SawyerController(robot.limits, robot.neutral)
         self.reset(robot.neutral)
 
-    def reset(self, positions: Sequence[float] | Vector, gap_ns: int = RESET_GAP_NS) -> None:
-        """Put the arm into a pose (n,) in rad, at rest; time moves forward by gap_ns.
+    @property
+    def goal_tolerance(self) -> float:
+        """Rad from the end of a trajectory that counts as there: the arm is exact."""
+        return DEFAULT_GOAL_TOLERANCE
 
-        Commands and all memory of the physics are forgotten; a stop, the command time-out and the
-        speed ratio stay, as they would on a robot.
+    @property
+    def state(self) -> AssemblyState:
+        """Whether the arm may move; otherwise its brakes hold it."""
+        return self.controller.state
 
-        Raises:
-            ValueError: the pose is malformed, outside a joint's range or in collision, or the gap
-                is not positive; nothing has changed then.
-        """
-        pose = self._checked_pose(positions)
-        if gap_ns <= 0:
-            raise ValueError(f'time must move forward on reset, gap_ns is {gap_ns}')
+    def reset(
+        self,
+        positions: Sequence[float] | Vector,
+        objects: Mapping[str, float] = NOTHING,
+        seed: int = 0,
+        gap_ns: int = RESET_GAP_NS,
+    ) -> None:
+        """Put the arm into a pose, see RobotSimulation; time-out and speed ratio stay, too."""
+        pose = checked_pose(self.robot, positions, gap_ns)
+        if objects:
+            raise ValueError(f'there are no movable objects here, got {list(objects)}')
+        self._refuse_collision(pose)
         target = self._data.mocap_pos.copy()
         mujoco.mj_resetData(self.model, self._data)
         self._data.qpos[:] = pose
@@ -98,54 +97,36 @@ class SawyerSimulation:
         """Give the robot a joint command; return the reason if it refuses (see controller)."""
         return self.controller.command(self.time_ns, mode, names, values)
 
+    def follow(self, names: Sequence[str], positions: Vector) -> str | None:
+        """Track a point of a trajectory at up to the URDF velocity; the reason if refused."""
+        return self.set_command(ControlMode.TRAJECTORY, names, positions)
+
     def hold(self) -> None:
         """Forget all commands and hold the present position."""
         self.controller.hold(self._data.qpos)
-
-    def set_target(self, position: Sequence[float] | Vector) -> str | None:
-        """Move the target marker to a position (3,) in m, base frame; it has no physics.
-
-        Returns the reason if the position is refused.
-        """
-        point = np.array(position, dtype=np.float64)
-        if point.shape != (3,) or not np.isfinite(point).all():
-            return f'a target must be three finite numbers, is {position}'
-        self._data.mocap_pos[self.model.body(TARGET).mocapid[0]] = point
-        return None
 
     def step_tick(self) -> None:
         """Advance by one guard period. A robot that may not move is held by its brakes."""
         data, controller = self._data, self.controller
         position = data.qpos.copy()
-        controller.tick(self.time_ns, position, self.config.robot.guard_period_ns)
+        controller.tick(self.time_ns, position, self.robot.guard_period_ns)
         if controller.state.can_move:
             self.model.body_gravcomp[:] = float(controller.compensates_gravity(self.time_ns))
             dt = self.model.opt.timestep
             for _ in range(self._substeps):
                 data.ctrl[:] = controller.torque(data.qpos, data.qvel, dt)
                 mujoco.mj_step(self.model, data)
-            if not (np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()):
+            if not self._is_finite():
                 data.qpos[:] = position
                 controller.become(controller.state.fault(), position)
         if not controller.state.can_move:
             data.qvel[:] = 0.0
             data.qacc_warmstart[:] = 0.0
-        self.time_ns += self.config.robot.guard_period_ns
+        self.time_ns += self.robot.guard_period_ns
 
-    # Robot state: enable, stop, reset (robot/set_super_*)
-
-    def enable(self, wanted: bool) -> None:
-        """Enable the robot, which clears a stop too, or disable it."""
-        state = self.controller.state
-        self.controller.become(state.enable() if wanted else state.disable(), self._data.qpos)
-
-    def stop(self) -> None:
-        """Stop the robot until it is reset or enabled."""
-        self.controller.become(self.controller.state.stop(), self._data.qpos)
-
-    def clear_stop(self) -> None:
-        """Clear a stop or an error; the robot must still be enabled then."""
-        self.controller.become(self.controller.state.reset(), self._data.qpos)
+    def become(self, state: AssemblyState) -> None:
+        """Take on a state; commands are forgotten and the present position is held."""
+        self.controller.become(state, self._data.qpos)
 
     def suppress_gravity_compensation(self) -> None:
         """Switch gravity compensation off for 0.2 s."""
@@ -153,10 +134,13 @@ class SawyerSimulation:
 
     # What can be measured
 
-    def joint_sample(self) -> JointSample:
-        """Return the present joint positions and velocities."""
-        data, names = self._data, self.config.robot.joint_names
-        return JointSample(self.time_ns, names, data.qpos.copy(), data.qvel.copy())
+    def joints(self) -> tuple[Vector, Vector, Vector]:
+        """Return positions, velocities and efforts, gravity compensation included."""
+        return self._data.qpos.copy(), self._data.qvel.copy(), self.efforts()
+
+    def signal(self, name: str) -> NDArray[Any]:
+        """Raise KeyError: a Sawyer tells of nothing but its joints."""
+        raise KeyError(name)
 
     def efforts(self) -> Vector:
         """Return the joint torques (n,) of the last step in N m, gravity compensation included."""
@@ -187,36 +171,7 @@ class SawyerSimulation:
         """Return whether the arm touched something in the last step."""
         return bool(self._data.ncon > 0)
 
-    def render(self, width: int = 640, height: int = 480) -> NDArray[np.uint8]:
-        """Return an image (height, width, 3) of the scene; raises RenderingUnavailableError."""
-        if self._renderer is None or self._renderer.size != (width, height):
-            self.close()
-            self._renderer = OffscreenRenderer(self.model, width, height)
-        self._look()
-        return self._renderer.render(self._scratch, CAMERA)
-
-    def close(self) -> None:
-        """Free what rendering holds, if it was used."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
-
-    def _look(self) -> None:
-        """Compute positions of all bodies in the scratch data, at the present joint angles."""
-        self._scratch.qpos[:] = self._data.qpos
-        self._scratch.mocap_pos[:] = self._data.mocap_pos
-        mujoco.mj_kinematics(self.model, self._scratch)
-        mujoco.mj_comPos(self.model, self._scratch)
-        mujoco.mj_camlight(self.model, self._scratch)
-
-    def _checked_pose(self, positions: Sequence[float] | Vector) -> Vector:
-        limits = self.config.robot.limits
-        pose = np.array(positions, dtype=np.float64)
-        if pose.shape != limits.position_lower.shape or not np.isfinite(pose).all():
-            raise ValueError(f'a pose is {self.model.nq} finite numbers, got {positions}')
-        outside = (pose < limits.position_lower) | (pose > limits.position_upper)
-        for i in np.flatnonzero(outside)[:1]:
-            raise ValueError(f'{limits.joint_names[i]} cannot be at {pose[i]} rad')
+    def _refuse_collision(self, pose: Vector) -> None:
         self._scratch.qpos[:] = pose
         self._scratch.qvel[:] = 0.0
         mujoco.mj_forward(self.model, self._scratch)
@@ -224,4 +179,3 @@ class SawyerSimulation:
             geoms = self._scratch.contact[0].geom
             bodies = [self.model.body(self.model.geom_bodyid[geom]).name for geom in geoms]
             raise ValueError(f'in the pose {pose.tolist()} {bodies[0]} collides with {bodies[1]}')
-        return pose

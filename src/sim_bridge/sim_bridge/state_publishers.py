@@ -37,7 +37,7 @@ class StatePublishers:
     def __init__(self, node: Node, simulation: SawyerSimulation) -> None:
         """Offer the topics, and publish the joint limits, which are latched."""
         self._simulation = simulation
-        robot = simulation.config.robot
+        robot = simulation.robot
         self._names = list(robot.joint_names)
         self._joint_state = JointState(name=self._names)
         self._joint_state.header.frame_id = BASE_FRAME
@@ -154,7 +154,7 @@ class StatePublishers:
         )
 
     def _joint_limits(self) -> JointLimits:
-        limits = self._simulation.config.robot.limits
+        limits = self._simulation.robot.limits
         return JointLimits(
             joint_names=self._names,
             position_lower=to_doubles(limits.position_lower),

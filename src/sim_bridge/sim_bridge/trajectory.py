@@ -185,14 +185,18 @@ class TrajectoryFollower:
 
 
 def tolerances(
-    limits: JointLimits, path: Mapping[str, float], goal: Mapping[str, float], goal_time_ns: int
+    limits: JointLimits,
+    path: Mapping[str, float],
+    goal: Mapping[str, float],
+    goal_time_ns: int,
+    default_goal: float = DEFAULT_GOAL_TOLERANCE,
 ) -> Tolerances:
     """Tolerances from entries by joint name: 0 means the default, below 0 no limit.
 
-    Defaults: path not judged, goal 0.02 rad, goal time 2 s. Raises TrajectoryError.
+    Defaults: path not judged, goal `default_goal` in rad, goal time 2 s. Raises TrajectoryError.
     """
     vectors = []
-    for entries, default in ((path, math.inf), (goal, DEFAULT_GOAL_TOLERANCE)):
+    for entries, default in ((path, math.inf), (goal, default_goal)):
         unknown = set(entries) - set(limits.joint_names)
         if unknown:
             raise TrajectoryError(

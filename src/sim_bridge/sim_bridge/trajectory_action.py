@@ -17,10 +17,8 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 from maxent_robot.types import NANOSECONDS, JointSample
-from maxent_ros import topics
 from maxent_ros.conversions import to_doubles, to_ns, to_stamp
-from sim_bridge.sawyer_controller import ControlMode
-from sim_bridge.simulation import SawyerSimulation
+from sim_bridge.robot_simulation import RobotSimulation
 from sim_bridge.trajectory import (
     ErrorCode,
     Progress,
@@ -47,17 +45,17 @@ class _Motion:
 class TrajectoryAction:
     """Serves the action; while a goal is active it alone commands the arm."""
 
-    def __init__(self, node: Node, simulation: SawyerSimulation, lock: RLock) -> None:
-        """Offer the action. `lock` guards the simulation."""
+    def __init__(self, node: Node, simulation: RobotSimulation, action: str, lock: RLock) -> None:
+        """Offer the action under this name. `lock` guards the simulation."""
         self._node = node
         self._simulation = simulation
-        self._limits = simulation.config.robot.limits
+        self._limits = simulation.robot.limits
         self._lock = lock
         self._motion: _Motion | None = None
         self._server = ActionServer(
             node,
             FollowJointTrajectory,
-            topics.FOLLOW_JOINT_TRAJECTORY,
+            action,
             self._execute,
             cancel_callback=lambda _handle: CancelResponse.ACCEPT,
         )
@@ -78,10 +76,10 @@ class TrajectoryAction:
             self._end(ErrorCode.SUCCESSFUL, 'cancelled: the arm holds its position')
             return
         sample = simulation.joint_sample()
-        period = simulation.config.robot.guard_period_ns
+        period = simulation.robot.guard_period_ns
         progress = motion.follower.update(sample.stamp_ns, sample.position, period)
         names = self._limits.joint_names
-        reason = simulation.set_command(ControlMode.TRAJECTORY, names, progress.command)
+        reason = simulation.follow(names, progress.command)
         if reason is not None:
             self._end(ErrorCode.INVALID_GOAL, reason)
         elif progress.finished is not None:
@@ -142,7 +140,11 @@ class TrajectoryAction:
         path = Trajectory(self._limits, sample.position, trajectory.joint_names, waypoints)
         goal_time = goal.goal_time_tolerance.sec * NANOSECONDS + goal.goal_time_tolerance.nanosec
         allowed = tolerances(
-            self._limits, _by_name(goal.path_tolerance), _by_name(goal.goal_tolerance), goal_time
+            self._limits,
+            _by_name(goal.path_tolerance),
+            _by_name(goal.goal_tolerance),
+            goal_time,
+            self._simulation.goal_tolerance,
         )
         begin_ns = sample.stamp_ns if start_ns == 0 else start_ns
         return TrajectoryFollower(self._limits, path, allowed, begin_ns)

@@ -6,33 +6,38 @@ from __future__ import annotations
 import threading
 
 from intera_core_msgs.msg import JointCommand
+import numpy as np
 import pytest
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from maxent_ros import qos, topics
-from maxent_ros.conversions import to_ns
+from maxent_robot.types import Command, CommandMode
+from maxent_ros import qos
+from maxent_ros.conversions import from_positions, to_ns
+from maxent_ros.robot_topics import ROBOT_TOPICS
 from maxent_ros.testing import ros as ros  # the fixture
-from sim_bridge.bridge_node import BridgeNode
+from sim_bridge.bridge_node import TOPICS, BridgeNode
 
 
 class Peer(Node):
     """Stands for the guard: notes joint states and may answer each with a command."""
 
-    def __init__(self, **options):
+    def __init__(self, robot='sawyer', **options):
         super().__init__('peer', **options)
         self.states: list[JointState] = []
         self.stamps: list[int] = []
-        self.answer = None  # JointState -> JointCommand | None
-        self.commands = self.create_publisher(JointCommand, topics.JOINT_COMMAND, qos.COMMAND)
-        self.create_subscription(JointState, topics.JOINT_STATES, self._on_state, qos.COMMAND)
+        self.answer = None  # JointState -> command | None
+        self.commands = self.create_publisher(*TOPICS[robot].command, qos.COMMAND)
+        states = ROBOT_TOPICS[robot].joint_states
+        self.create_subscription(JointState, states, self._on_state, qos.COMMAND)
 
     def _on_state(self, message):
         self.states.append(message)
         self.stamps.append(to_ns(message.header.stamp))
         command = self.answer(message) if self.answer is not None else None
         if command is not None:
-            command.header.stamp = message.header.stamp
+            if isinstance(command, JointCommand):
+                command.header.stamp = message.header.stamp
             self.commands.publish(command)
 
 
@@ -64,8 +69,21 @@ def start_bridge(ros):
 
 
 @pytest.fixture
+def send_to():
+    """Make a peer send a robot with position servos to a pose: peer.answer = send_to(pose)."""
+
+    def make(pose):
+        values = np.asarray(pose, dtype=np.float64)
+        return lambda state: from_positions(
+            Command(to_ns(state.header.stamp), CommandMode.POSITION, values)
+        )
+
+    return make
+
+
+@pytest.fixture
 def add_peer(ros):
-    def add(namespace=''):
-        return ros.add(Peer, namespace=namespace)
+    def add(namespace='', robot='sawyer'):
+        return ros.add(Peer, robot, namespace=namespace)
 
     return add

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 from geometry_msgs.msg import PoseStamped
-import gymnasium
 from intera_core_msgs.msg import JointCommand
 from maxent_msgs.srv import ResetSimulation
 import numpy as np
@@ -13,13 +12,11 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool, Empty, Float64, UInt16
 
 from maxent_robot.robots.sawyer import SAWYER
-from maxent_robot.safety.guard import Guard
 from maxent_ros import qos, topics
-from maxent_ros.conversions import from_command, to_joint_sample, to_ns
+from maxent_ros.conversions import to_ns
 from maxent_ros.parameters import ParameterError
 from sim_bridge.assembly_state import AssemblyState
 from sim_bridge.bridge_node import BridgeNode
-from sim_bridge.env import SESSION, ActionSample
 from sim_bridge.sawyer_controller import ControlMode
 
 pytestmark = pytest.mark.ros
@@ -100,45 +97,6 @@ def test_the_clock_shows_the_time_of_the_states(ros, start_bridge, add_peer):
     assert set(times) <= {*range(2_000_000_000, 2_000_000_000_000, TICK)}
 
 
-def test_lockstep_over_dds_and_the_environment_agree_to_the_bit(ros, start_bridge, add_peer):
-    env = gymnasium.make('maxent/SawyerReach-v0').unwrapped
-    actions = np.random.default_rng(1).uniform(-1, 1, (20, 7)).astype(np.float32)
-    expected = []
-    env.reset(seed=7)
-    for action in actions:
-        expected.append(env._sample)
-        env.step(action)
-    start = env.task.reset(np.random.default_rng(7))
-
-    peer, guard, taken = add_peer(), Guard(SAWYER), []
-
-    def answer(message):
-        """What guard and policy nodes do: the guard's calls of the environment, by messages."""
-        sample = to_joint_sample(message)
-        guard.on_state(sample, sample.stamp_ns)
-        if sample.stamp_ns < reset_ns or len(taken) == len(actions):
-            return None
-        if guard.action_due(sample.stamp_ns):
-            values = env.task.mapping.to_values(actions[len(taken)])
-            taken.append(sample)
-            action = ActionSample(
-                sample.stamp_ns, SESSION, len(taken), '', 0, env.task.mapping.mode,
-                SAWYER.joint_names, values,
-            )  # fmt: skip
-            assert guard.on_action(action, sample.stamp_ns) is None
-        return from_command(guard.tick(sample.stamp_ns).command, NAMES)
-
-    start_bridge()
-    response = call_reset(ros, peer, joint_names=NAMES, joint_positions=start.positions.tolist())
-    reset_ns = to_ns(response.stamp)
-    peer.answer = answer
-    ros.spin_until(lambda: len(taken) == len(actions), 30.0)
-    for mine, theirs in zip(taken, expected, strict=True):
-        np.testing.assert_array_equal(mine.position, theirs.position)
-        np.testing.assert_array_equal(mine.velocity, theirs.velocity)
-    assert np.any(taken[-1].position != taken[0].position)
-
-
 # Reset
 
 
@@ -178,6 +136,7 @@ def test_reset_without_a_pose_is_neutral_with_the_noise_of_the_seed(ros, start_b
     [
         (NAMES[:2], [0.0, 0.0], 'one for each'),
         (NAMES, [0.0], 'one for each'),
+        ([*NAMES, 'door'], [*SAWYER.start.tolist(), 0.5], 'no movable objects'),
         (NAMES, [9.0] * 7, 'right_j0'),
         (NAMES, [float('nan')] * 7, 'finite'),
         (NAMES, (SAWYER.start + np.array([0, 0.9, 0, 0, 0, 0, 0])).tolist(), 'collides'),
@@ -205,7 +164,9 @@ def test_in_real_time_joint_states_come_at_the_rate_asked_for(
         topic = topics.JOINT_STATE_PUBLISH_RATE
         publisher = sender(ros, peer, UInt16, topic, qos.COMMAND)
         publisher.publish(UInt16(data=rate))
-        ros.spin_until(lambda: bridge.node._robot_states._joint_period_ns == 1_000_000_000 // rate)
+        ros.spin_until(
+            lambda: bridge.node._topics._states._joint_period_ns == 1_000_000_000 // rate
+        )
         peer.stamps.clear()
     ros.spin_until(lambda: len(peer.stamps) > 10)
     # the reader keeps the newest only: whole periods may be missing, never parts
@@ -311,8 +272,26 @@ def test_the_process_ends_cleanly_on_a_signal(ros, add_peer, pacing, number):
         process.kill()
 
 
+def test_the_world_is_varied_by_texts(ros):
+    world = ['terrain=blocks', 'mass=[0.8, 1.2]', '']
+    node = ros.add(BridgeNode, parameters={'robot': 'minitaur', 'world': world, 'seed': 3})
+    config = node._simulation.config
+    assert config.terrain == 'blocks'
+    assert tuple(config.variation.mass) == (0.8, 1.2)
+    assert node._simulation.figures.mass != 1.0
+
+
 @pytest.mark.parametrize(
-    'parameters', [{'pacing': 'fast'}, {'robot': 'atlas'}, {'real_time_factor': 0.0}]
+    'parameters',
+    [
+        {'pacing': 'fast'},
+        {'robot': 'atlas'},
+        {'real_time_factor': 0.0},
+        {'world': ['terrain']},
+        {'world': ['terrain=slope']},
+        {'world': ['terrain=moon'], 'robot': 'minitaur'},
+        {'world': ['servo_gain=[9, 1]'], 'robot': 'dclaw'},
+    ],
 )
 def test_impossible_parameters_are_refused(ros, parameters):
     with pytest.raises(ParameterError, match=next(iter(parameters))):

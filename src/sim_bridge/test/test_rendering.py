@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+import ctypes
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from maxent_robot.robots.sawyer import SAWYER
-from sim_bridge.rendering import RenderingUnavailableError
+from sim_bridge.rendering import OffscreenRenderer, RenderingUnavailableError
 from sim_bridge.simulation import SawyerSimulation
+
+KEPT = ('PATH', 'PYTHONPATH', 'LD_LIBRARY_PATH', 'HOME')  # MUJOCO_GL and its like are not
 
 
 @pytest.fixture
@@ -58,3 +65,55 @@ def test_the_frame_shows_the_present_state(simulation):
 def test_an_impossible_size_is_refused(simulation):
     with pytest.raises(ValueError, match='640 x 480'):
         simulation.render(10_000, 10)
+
+
+def test_a_renderer_shows_the_geom_groups_it_is_asked_for(simulation):
+    everything = simulation.render(64, 48)
+    renderer = OffscreenRenderer(simulation.model, 64, 48, groups=())
+    simulation._look()
+    nothing = renderer.render(simulation._scratch, 'overview')
+    renderer.close()
+    assert red(everything) > 50
+    assert red(nothing) == 0
+
+
+def error_in_a_new_process(**environment):
+    """What keeps a process with this environment from rendering; '' if nothing does."""
+    code = (
+        'from sim_bridge.rendering import RenderingUnavailableError\n'
+        'from sim_bridge.simulation import SawyerSimulation\n'
+        'try:\n'
+        '    SawyerSimulation().render(64, 48)\n'
+        'except RenderingUnavailableError as error:\n'
+        '    print(error)\n'
+    )
+    inherited = {name: value for name, value in os.environ.items() if name in KEPT}
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def has_osmesa():
+    for version in (8, 6):
+        try:
+            ctypes.CDLL(f'libOSMesa.so.{version}')
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def test_without_egl_osmesa_is_tried_before_giving_up(simulation):
+    if sys.platform != 'linux':
+        pytest.skip('EGL is of Linux')
+    assert error_in_a_new_process() == ''
+    error = error_in_a_new_process(__EGL_VENDOR_LIBRARY_FILENAMES='/nonexistent')
+    if has_osmesa():
+        assert error == ''
+    else:
+        assert 'libosmesa6' in error

@@ -77,7 +77,7 @@ def test_the_assembly_state_shows_a_stop(ros, start_bridge, add_peer):
 
 
 def test_a_rate_outside_its_range_is_refused(start_bridge):
-    states = start_bridge().node._robot_states
+    states = start_bridge().node._topics._states
     assert '1..1000' in states.set_joint_state_rate(0)
     assert '1..1000' in states.set_joint_state_rate(5000)
     assert states.set_joint_state_rate(500) is None

@@ -125,6 +125,8 @@ def test_tolerances_take_defaults_for_zero_and_no_limit_below_it():
     assert made.path.tolist() == [0.1, *[np.inf] * 6]
     assert made.goal.tolist() == [0.02, np.inf, 0.5, 0.02, 0.02, 0.02, 0.02]
     assert made.goal_time_ns == 2 * SECOND
+    yielding = tolerances(LIMITS, {}, {'right_j0': 0.5}, 0, default_goal=0.2)
+    assert yielding.goal.tolist() == [0.5, *[0.2] * 6]
     with pytest.raises(TrajectoryError, match='elbow'):
         tolerances(LIMITS, {'elbow': 0.1}, {}, 0)
     with pytest.raises(TrajectoryError, match='not a number'):

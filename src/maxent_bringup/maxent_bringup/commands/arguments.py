@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from maxent_bringup.settings_text import SETTINGS, choices, default_text, doc
+from maxent_bringup.settings_text import SETTINGS, choices, default_text, doc, is_list
 
 ALIASES = {'max_steps': '--steps'}
 
@@ -30,7 +30,7 @@ def add_settings(
             dest=name,
             default=argparse.SUPPRESS,
             metavar=name.upper(),
-            nargs='*' if name.endswith('_options') else None,
+            nargs='*' if is_list(name) else None,
             help=f'{text}; default: {default_text(name) or "none"}',
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import sys
 from typing import TYPE_CHECKING
 
+from maxent_bringup.cli import CommandError
 from maxent_bringup.commands.systems import SkillChoice, add_skill_arguments, chosen_skill
 
 if TYPE_CHECKING:
@@ -22,14 +23,15 @@ def main(arguments: Sequence[str]) -> int:
     add_skill_arguments(parser)
     parser.add_argument('--episodes', type=_count, default=50, help='default: 50')
     parser.add_argument('--seed', type=int, default=0, help='of start poses and goals; default: 0')
+    parser.add_argument(
+        '--world', nargs='*', default=[], metavar='NAME=VALUE', help='such as terrain=slope'
+    )
     parser.add_argument('--ros', action='store_true', help='through the ROS graph, in lock-step')
     parser.add_argument('--json', action='store_true', help='one JSON object instead of a table')
     parser.add_argument('--runs', type=Path, default=Path('runs'), help='for logs; default: runs')
     chosen = parser.parse_args(arguments)
     skill = chosen_skill(chosen)
-    evaluation = (
-        _over_ros(skill, chosen) if chosen.ros else skill.evaluate(chosen.episodes, chosen.seed)
-    )
+    evaluation = _over_ros(skill, chosen) if chosen.ros else _in_process(skill, chosen)
     if evaluation is None:
         return 1
     if chosen.json:
@@ -37,6 +39,13 @@ def main(arguments: Sequence[str]) -> int:
     else:
         _print_table(evaluation)
     return 0
+
+
+def _in_process(skill: SkillChoice, chosen: argparse.Namespace) -> Evaluation:
+    try:
+        return skill.evaluate(chosen.episodes, chosen.seed, chosen.world)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _over_ros(skill: SkillChoice, chosen: argparse.Namespace) -> Evaluation | None:
@@ -49,6 +58,7 @@ def _over_ros(skill: SkillChoice, chosen: argparse.Namespace) -> Evaluation | No
         pacing='lockstep',
         episodes=str(chosen.episodes),
         seed=str(chosen.seed),
+        world=' '.join(chosen.world),
     )
     try:
         results = evaluate_over_ros(config)

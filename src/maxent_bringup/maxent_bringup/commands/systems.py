@@ -13,7 +13,7 @@ from maxent_bringup.cli import CommandError
 from maxent_bringup.paths import hardware_parameters
 from maxent_bringup.settings_text import config_from_text
 from maxent_bringup.system import SystemConfig, SystemConfigError
-from maxent_learner.options import format_options, parse_options
+from maxent_robot.option_texts import format_options, parse_options
 from maxent_robot.robots import get_robot
 from maxent_robot.tasks import make_task
 
@@ -68,12 +68,12 @@ class SkillChoice:
         except ValueError as error:
             raise CommandError(str(error)) from None
 
-    def evaluate(self, episodes: int, seed: int) -> Evaluation:
-        """Evaluate the skill in this process."""
+    def evaluate(self, episodes: int, seed: int, world: Sequence[str] = ()) -> Evaluation:
+        """Evaluate the skill in this process; ValueError for a world that cannot be."""
         from maxent_learner.in_process import make_environment, run_episodes
 
         options = parse_options(self.task_options)
-        environment = make_environment(self.robot, self.task, options)
+        environment = make_environment(self.robot, self.task, options, parse_options(world))
         try:
             results = run_episodes(self.load(), environment, episodes, seed)
         finally:

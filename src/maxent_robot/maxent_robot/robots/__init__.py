@@ -2,9 +2,11 @@
 """The robots that this suite knows."""
 
 from maxent_robot.robot_spec import RobotSpec
+from maxent_robot.robots.dclaw import DCLAW
+from maxent_robot.robots.minitaur import MINITAUR
 from maxent_robot.robots.sawyer import SAWYER
 
-ROBOTS = {SAWYER.name: SAWYER}
+ROBOTS = {robot.name: robot for robot in (SAWYER, MINITAUR, DCLAW)}
 
 
 def get_robot(name: str) -> RobotSpec:
@@ -16,4 +18,4 @@ def get_robot(name: str) -> RobotSpec:
         raise ValueError(f"unknown robot '{name}'; known robots: {known}") from None
 
 
-__all__ = ['ROBOTS', 'SAWYER', 'get_robot']
+__all__ = ['DCLAW', 'MINITAUR', 'ROBOTS', 'SAWYER', 'get_robot']

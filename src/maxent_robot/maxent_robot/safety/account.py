@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maxent_robot.types import ActionSample, AppliedAction, Level
+from maxent_robot.types import ActionSample, AppliedAction, CommandMode, Level
 
 
 class ActionAccount:
@@ -21,6 +21,7 @@ class ActionAccount:
     def _begin(self, action: ActionSample | None, desired: list[float]) -> None:
         self._action, self._desired = action, desired
         self._sums = [0.0] * len(desired)
+        self._newest = desired
         self._ticks = self._flags = 0
         self._level = Level.NORMAL
         self._open = action is not None
@@ -38,6 +39,7 @@ class ActionAccount:
         if not self._open:
             return None
         self._sums = [s + x for s, x in zip(self._sums, applied, strict=True)]
+        self._newest = applied
         self._ticks += 1
         self._flags |= flags
         self._level = max(self._level, level)
@@ -54,8 +56,14 @@ class ActionAccount:
             seq=self._action.seq,
             mode=self._action.mode,
             desired=np.array(self._desired),
-            applied=np.array([s / self._ticks for s in self._sums]),
+            applied=np.array(self._outcome(self._action.mode)),
             ticks=self._ticks,
             flags=int(self._flags),
             level=self._level,
         )
+
+    def _outcome(self, mode: CommandMode) -> list[float]:
+        """What was made of the action: the mean torque; of a motion, how far it came."""
+        if mode is CommandMode.POSITION:
+            return self._newest
+        return [s / self._ticks for s in self._sums]

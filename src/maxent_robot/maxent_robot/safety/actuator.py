@@ -15,6 +15,7 @@ from maxent_robot.safety.torque_filter import TorqueLimits, limit_torque, releas
 from maxent_robot.types import NANOSECONDS, CommandMode, Level
 
 RELAX_NS = 200_000_000
+SINK_SPEED = 1.0  # rad/s, into the pose of rest
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Actuator:
                 strict=True,
             )
         )
+        self._rest = None if spec.rest is None else spec.rest.tolist()
         self._cutoff = config.low_pass_hz
         self._period = period
         self.mode: CommandMode | None = None
@@ -150,6 +152,12 @@ class Actuator:
                 target = blend(point.position, target, intent.share)
                 flags = int(Flag.BLEND)
             target = self._smooth(target, dt)
+        elif intent.level is Level.RELAX and self._rest is not None:
+            reach = SINK_SPEED * usable_step(dt, self._period)[0]
+            target = [
+                c + min(max(rest - c, -reach), reach)
+                for c, rest in zip(point.position, self._rest, strict=True)
+            ]
         elif intent.follow and not intent.stale:
             target = q
         point, acted = limit_position(self._position_limits, target, point, q, dt)

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any
 
+# Of a simulation, where nobody is there to clear an overload and nothing is hot: the least rest
+# after which a person may.
+SIMULATED_REST = 10.0
+
 
 def _figure(default: float, low: float, high: float, doc: str) -> Any:
     return field(default=default, metadata={'doc': doc, 'min': low, 'max': high})
@@ -61,7 +65,13 @@ class GuardConfig:
     overload_effort: float = _figure(
         0.0, 0.0, 1e3, 'N m that a joint stands for overload_time (Minitaur 2.45); 0 is off'
     )
+    overload_rest: float = _figure(
+        0.0, 0.0, 600.0, 's after which an overload ends by itself; 0: a person must clear it'
+    )
     overload_time: float = _figure(1.0, 0.01, 60.0, 's above overload_effort until RELAX')
+    attitude_limit: float = _figure(
+        0.0, 0.0, 3.0, 'rad of roll or pitch from which a legged robot sits down; 0 is off'
+    )
     tracking_error: float = _figure(
         0.3, 0.05, 1.0, 'rad between set-point and joint, for 0.2 s, from which DAMP follows'
     )

@@ -35,6 +35,7 @@ class Flag(IntFlag):
     TRACKING = 1 << 25  # the robot does not follow the set-point
     OVERRUNS = 1 << 26  # too many late ticks
     EMERGENCY_STOP = 1 << 27  # the emergency stop is latched
+    TILTED = 1 << 28  # the robot has tipped over
 
 
 # Limits that changed a command. The slew limit is not among them: every step of the wish, the

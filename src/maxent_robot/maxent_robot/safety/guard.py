@@ -30,6 +30,7 @@ from maxent_robot.types import (
     JointSample,
     Level,
     RobotState,
+    Vector,
 )
 
 GAP_NS = 100_000_000  # between ticks: the robot's own command timeout has fired
@@ -67,8 +68,8 @@ class Guard:
     """Stands between policy and robot. All times are integer ns, passed in."""
 
     def __init__(self, spec: RobotSpec, config: GuardConfig | None = None) -> None:
-        """Take the robot and the figures of the guard (their defaults if None)."""
-        config = GuardConfig() if config is None else config
+        """Take the robot and the figures of the guard (those of the robot if None)."""
+        config = spec.guard if config is None else config
         self._period_ns = spec.guard_period_ns
         self._stale_ns = round(3.0 * config.state_period * NANOSECONDS)
         self._moving = (ACTING * spec.limits.command_effort).tolist()
@@ -257,11 +258,12 @@ class Guard:
         states, monitors, actuator = self._states, self._monitors, self._actuator
         causes = monitors.state(states.q, states.v)
         point = actuator.set_point
-        torque = actuator.torque if mode is CommandMode.TORQUE else None
+        torque = actuator.torque if mode is CommandMode.TORQUE else states.effort
         for cause in (
             self._ages.judge(self._actions.age_ns(now_ns)),
             monitors.tracking(point.position if point else None, states.q, states.v, dt_ns),
             monitors.overload(torque, dt_ns),
+            monitors.attitude(self._orientation(), dt_ns),
             monitors.workspace(depth),
             self._overruns.cause(now_ns),
         ):
@@ -278,6 +280,12 @@ class Guard:
             reason = f'state_jump: {states.jumps} joint states in a row jump'
             causes.append(Cause(Level.DAMP, int(Flag.STATE_JUMP), reason))
         return causes
+
+    def _orientation(self) -> Vector | None:
+        """Orientation (4,) w, x, y, z that the robot's IMU tells, None if it has none."""
+        state = self._states.state
+        imu = None if state is None else state.signals.get('imu')
+        return None if imu is None else imu[:4]
 
     def _stale(self, now_ns: int) -> bool:
         """Whether the newest joint state is too old, or from before the clock jumped."""

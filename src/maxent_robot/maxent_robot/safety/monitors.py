@@ -7,21 +7,23 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from maxent_robot.attitude import roll_and_pitch
 from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.safety.config import GuardConfig
 from maxent_robot.safety.flags import Flag
-from maxent_robot.types import NANOSECONDS, Level
+from maxent_robot.types import NANOSECONDS, Level, Vector
 
 OVERSPEED_TICKS = 3
 OVERSPEED_STOP = 1.3  # of the URDF velocity
 HARD_DAMP = 0.02  # rad beyond a hard limit
 HARD_STOP = 0.05
 TRACKING_NS = 200_000_000
-TRACKING_RELEASED = 0.1  # rad, for
+TRACKING_RELEASED = 1 / 3  # of the tracking error, for
 TRACKING_RELEASED_NS = 1_000_000_000
 BLOCKED_SHARE = 0.75  # of the leash
 BLOCKED_SPEED = 0.05  # rad/s
 BLOCKED_NS = 500_000_000
+UPRIGHT_NS = 1_000_000_000
 COOLING_NS = 10_000_000_000
 OVERRUNS = 10  # more than these in
 OVERRUN_WINDOW_NS = 1_000_000_000
@@ -55,16 +57,25 @@ class Overruns:
 
 
 class Monitors:
-    """Overspeed, hard limits, tracking, overload and workspace, each with its own memory."""
+    """Overspeed, limits, tracking, overload, attitude and workspace, each with its own memory."""
 
     def __init__(self, spec: RobotSpec, config: GuardConfig) -> None:
-        """Take limits from the robot and thresholds from the configuration."""
+        """Take limits from the robot and thresholds from the configuration.
+
+        Raises ValueError if the attitude is limited but need not be told by the robot.
+        """
+        if config.attitude_limit > 0.0 and 'imu' not in spec.guard_signals:
+            raise ValueError(
+                f'attitude_limit is {config.attitude_limit} rad, but robot '
+                f"'{spec.name}' tells the guard of no imu: only 0 (off) is possible"
+            )
         limits = spec.limits
         self._names = spec.joint_names
         self._fastest = limits.velocity.tolist()
         self._low = limits.position_lower.tolist()
         self._high = limits.position_upper.tolist()
         self._config = config
+        self._released = TRACKING_RELEASED * config.tracking_error
         self._overload_ns = [0] * len(self._names)
         self._cooling_ns: int | None = None  # how long ago an overload was noticed
         self._overload_reason = ''
@@ -76,6 +87,7 @@ class Monitors:
         self._far_ns = self._blocked_ns = self._near_ns = 0
         self._tracking = False
         self._box = False
+        self._tilted, self._upright_ns = False, 0
         self._overload_ns = [0] * len(self._names)
 
     def state(self, q: Sequence[float], v: Sequence[float]) -> list[Cause]:
@@ -120,7 +132,7 @@ class Monitors:
         )
         self._far_ns = self._far_ns + dt_ns if worst > self._config.tracking_error else 0
         self._blocked_ns = self._blocked_ns + dt_ns if blocked else 0
-        self._near_ns = self._near_ns + dt_ns if worst < TRACKING_RELEASED else 0
+        self._near_ns = self._near_ns + dt_ns if worst < self._released else 0
         if self._far_ns > TRACKING_NS or self._blocked_ns > BLOCKED_NS:
             self._tracking = True
         elif self._near_ns >= TRACKING_RELEASED_NS:
@@ -142,12 +154,15 @@ class Monitors:
         return Cause(Level.DAMP, int(Flag.BOX_EXCEEDED), reason)
 
     def overload(self, torque: Sequence[float] | None, dt_ns: int) -> Cause | None:
-        """Cause if a joint had too much torque (n,) for too long; latched until `cooled`."""
+        """Cause if a joint had too much torque (n,) for too long; latched until it has cooled."""
         most = self._config.overload_effort
         if most == 0.0:
             return None
         if self._cooling_ns is not None:
             self._cooling_ns += dt_ns
+            rest = self._config.overload_rest
+            if 0.0 < rest * NANOSECONDS <= self._cooling_ns:
+                self._cooling_ns = None
         for i, name in enumerate(self._names):
             high = torque is not None and abs(torque[i]) > most
             self._overload_ns[i] = self._overload_ns[i] + dt_ns if high else 0
@@ -157,6 +172,21 @@ class Monitors:
         if self._cooling_ns is None:
             return None
         return Cause(Level.RELAX, int(Flag.OVERLOAD), self._overload_reason)
+
+    def attitude(self, quaternion: Vector | None, dt_ns: int) -> Cause | None:
+        """Cause from an orientation (4,) w, x, y, z on, until upright for 1 s; None: unknown."""
+        limit = self._config.attitude_limit
+        if limit == 0.0 or quaternion is None:
+            return None
+        tilt = max(abs(angle) for angle in roll_and_pitch(quaternion))
+        if tilt > limit:
+            self._upright_ns, self._tilted = 0, True
+        else:
+            self._upright_ns += dt_ns
+            self._tilted = self._tilted and self._upright_ns < UPRIGHT_NS
+        if not self._tilted:
+            return None
+        return Cause(Level.RELAX, int(Flag.TILTED), f'tilted: by {tilt:.2f} rad')
 
     def clear_overload(self) -> str | None:
         """End an overload that has cooled for 10 s; why not otherwise."""

@@ -47,7 +47,8 @@ class _ClockSeries:
 class StateGate:
     """Checks joint states one after another and keeps the newest that it believes.
 
-    `state` is that state, `q` and `v` the same as lists of floats, `received_ns` when it came.
+    `state` is that state, `q`, `v` and `effort` the same as lists of floats, `received_ns` when
+    it came.
     """
 
     def __init__(self, spec: RobotSpec) -> None:
@@ -60,6 +61,7 @@ class StateGate:
         self._fastest = (SPEED_FACTOR * limits.velocity).tolist()
         self._cached_names: tuple[str, ...] = ()
         self._index: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._signals = {name: spec.signals[name] for name in spec.guard_signals}
         self._offset_ns: int | None = None
         self._clock = _ClockSeries()
         self._stray: tuple[int, list[float]] | None = None  # newest state refused as a jump
@@ -68,6 +70,7 @@ class StateGate:
         self.state: RobotState | None = None
         self.q: list[float] = []
         self.v: list[float] = []
+        self.effort: list[float] | None = None  # N m, None if the robot tells none
         self.received_ns = 0
         self.jumps = 0  # refused in a row
         self.rebases = 0  # how often the clock relation was taken anew
@@ -86,7 +89,7 @@ class StateGate:
         position = np.asarray(sample.position, dtype=np.float64)[self._index]
         velocity = np.asarray(sample.velocity, dtype=np.float64)[self._index]
         q, v = position.tolist(), velocity.tolist()
-        reason = self._refuse_values(q, v)
+        reason = self._refuse_values(q, v) or self._refuse_signals(sample)
         if reason is not None:
             return reason
         rebased, reason = self._judge_time(sample.stamp_ns, now_ns)
@@ -95,8 +98,9 @@ class StateGate:
         if reason is not None:
             return reason
         self._note_repeat(q, v, acting)
-        self.state = RobotState(sample.stamp_ns, position, velocity)
+        self.state = RobotState(sample.stamp_ns, position, velocity, sample.signals)
         self.q, self.v, self.received_ns = q, v, now_ns
+        self.effort = self._ordered_effort(sample)
         self._stray, self._strays, self.jumps = None, 0, 0
         return None
 
@@ -131,6 +135,23 @@ class StateGate:
                     return f'range: {name} at {x:.3f} rad, possible is {low:.3f} to {high:.3f}'
                 return f'range: {name} at {w:.3f} rad/s, possible is {fastest:.3f}'
         return None
+
+    def _refuse_signals(self, sample: JointSample) -> str | None:
+        for name, size in self._signals.items():
+            signal = sample.signals.get(name)
+            if signal is None or signal.shape != (size,):
+                return f'signal: {name} is missing or does not hold {size} numbers'
+            if not np.isfinite(signal).all():
+                return f'non_finite: {name} is {signal.tolist()}'
+        return None
+
+    def _ordered_effort(self, sample: JointSample) -> list[float] | None:
+        """Measured efforts (n,); what cannot be used is not known."""
+        effort = sample.effort
+        if effort is None or effort.shape != (len(sample.names),):
+            return None
+        ordered: list[float] = effort[self._index].tolist()
+        return ordered if all(isfinite(torque) for torque in ordered) else None
 
     def _judge_time(self, stamp_ns: int, now_ns: int) -> tuple[bool, str | None]:
         """Signed skew against the relation of the two clocks, and order; (rebased, refusal)."""

@@ -121,6 +121,11 @@ class ReachTask:
         self.layout = self._make_layout(spec)
 
     @property
+    def signals(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
     def episode_steps(self) -> int:
         """Policy steps after which an episode is cut."""
         return self.config.episode_steps
@@ -146,10 +151,16 @@ class ReachTask:
             values['target'] = self._goal - tip
         return self.layout.pack(values)
 
+    def begin(self, state: RobotState) -> Mapping[str, float]:
+        """Distance in m."""
+        return {'distance': self._error_and_distance(state)[1]}
+
+    def acted(self, action: NDArray[np.float32]) -> None:
+        """Do nothing: what was done is of no concern here."""
+
     def evaluate(self, state: RobotState, action: NDArray[np.float32]) -> Outcome:
         """Reward minus the distance in m, for `reach_planes` the sum of them; never terminates."""
-        error = (self._goal - self._chain.tip(state.position)) * self._axes
-        distance = float(np.sqrt(error @ error))
+        error, distance = self._error_and_distance(state)
         if isinstance(self.config, PlanesConfig):
             reward = -float(np.abs(error).sum())
             return Outcome(reward, {'planes': reward}, {'distance': distance}, False)
@@ -158,6 +169,10 @@ class ReachTask:
     def success(self, measures: Mapping[str, float]) -> bool:
         """Whether the distance is within the tolerance."""
         return measures['distance'] <= self.config.tolerance
+
+    def _error_and_distance(self, state: RobotState) -> tuple[Vector, float]:
+        error = (self._goal - self._chain.tip(state.position)) * self._axes
+        return error, float(np.sqrt(error @ error))
 
     def _box_centre(self) -> Vector:
         return 0.5 * (self._box.lower + self._box.upper)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ class Start:
 
     positions: Vector  # (n,) rad
     goal: Vector  # (3,) m, base frame: what to show as the goal
+    objects: Mapping[str, float] = field(default_factory=dict)  # joints beside the robot's, rad
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,22 @@ class Outcome:
 
 
 class Task(Protocol):
-    """A task of one robot. `reset` fixes the goal of the episode; the rest reads it."""
+    """A task of one robot. `reset` fixes the goal of the episode; the rest reads it.
+
+    Called in this order: `reset`; `begin` at the first state, before or after it is observed; for
+    each action `observe` (as often as one likes) and `acted`; for each transition `evaluate`,
+    which may come after the next `acted`. Where a transition is lost, `begin` at the state it led
+    to takes the place of `evaluate`. A task may remember states and actions of its episode.
+    """
 
     @property
     def name(self) -> str:
         """Name under which make_task builds it."""
+        ...
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Signals of the robot that a state must hold for this task, see RobotSpec.signals."""
         ...
 
     @property
@@ -60,8 +72,16 @@ class Task(Protocol):
         """Begin an episode: draw its start pose and goal from rng."""
         ...
 
+    def begin(self, state: RobotState) -> Mapping[str, float]:
+        """What is measured at a state without a transition that led to it, known as measures."""
+        ...
+
     def observe(self, state: RobotState) -> Vector32:
         """Observation (layout.size,) of a state."""
+        ...
+
+    def acted(self, action: NDArray[np.float32]) -> None:
+        """Take the action (m,) in [-1, 1] that was chosen at the state observed last."""
         ...
 
     def evaluate(self, state: RobotState, action: NDArray[np.float32]) -> Outcome:

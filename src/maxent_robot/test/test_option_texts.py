@@ -3,7 +3,7 @@
 
 import pytest
 
-from maxent_learner.options import format_options, parse_options
+from maxent_robot.option_texts import format_options, parse_options
 
 
 def test_values_are_json_where_they_can_be_and_text_where_not():

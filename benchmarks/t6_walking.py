@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Row T6: the Minitaur learns to walk, and walks where it never trained.
+
+    maxent bench T6 [--steps 60000] [--workers 2]
+
+SAC with its defaults on flat ground (Haarnoja et al. 2018, SAC and applications, section 7.2: 160k
+steps, 400 episodes, 2 hours); then 50 episodes each on flat ground, a slope up and down, scattered
+blocks and stairs down. Finished parts lie in runs/t6/.
+"""
+
+from __future__ import annotations
+
+import argparse
+from statistics import fmean
+from typing import Any
+
+from job_pool import Job, run_jobs
+from result_file import RESULTS, write_result
+from robot_runs import draw_curves, judge, learn
+
+SEEDS = (0, 1, 2)
+STEPS = 60_000
+EPISODES = 50
+GROUNDS: dict[str, dict[str, Any]] = {
+    'flat': {},
+    'slope': {'terrain': 'slope'},
+    'blocks': {'terrain': 'blocks'},
+    'stairs': {'terrain': 'stairs'},
+}
+MOST_FALLS, LEAST_UPRIGHT = 0.05, 0.8
+BUDGET = 160_000
+
+
+def jobs(steps: int) -> list[Job]:
+    """All trainings and tests."""
+    made = []
+    for seed in SEEDS:
+        training = f'walk_{seed}'
+        about = {'robot': 'minitaur', 'task': 'walk', 'seed': seed, 'steps': steps}
+        made.append(Job(training, learn, about))
+        for ground, world in GROUNDS.items():
+            about = {'training': training, 'episodes': EPISODES, 'world': world}
+            made.append(Job(f'{training}_{ground}', judge, about, (training,)))
+    return made
+
+
+def on_ground(found: dict[str, Any], ground: str) -> dict[str, Any]:
+    """Figures of all seeds on one ground: mean speed, share of episodes without a fall."""
+    tests = [found[f'walk_{seed}_{ground}'].result for seed in SEEDS]
+    return {
+        'success_rate': fmean(1.0 - test['mean_final_fallen'] for test in tests),
+        'speed_mps': fmean(test['mean_final_speed'] for test in tests),
+        'seeds': [
+            {'speed_mps': test['mean_final_speed'], 'fall_rate': test['mean_final_fallen']}
+            for test in tests
+        ],
+    }
+
+
+def figures(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the row."""
+    trainings = [found[f'walk_{seed}'].result for seed in SEEDS]
+    flat = on_ground(found, 'flat')
+    return {
+        'speed_mps': flat['speed_mps'],
+        'fall_rate': 1.0 - flat['success_rate'],
+        'flat': flat,
+        **{ground: on_ground(found, ground) for ground in GROUNDS if ground != 'flat'},
+        'training_steps': trainings[0]['steps'],
+        'training_episodes': [training['episodes'] for training in trainings],
+        'training_falls': [training['falls'] for training in trainings],
+        'robot_hours': trainings[0]['robot_hours'],
+    }
+
+
+def shortfalls(row: dict[str, Any]) -> list[str]:
+    """Sentences for every goal that a seed misses."""
+    sentences = [
+        'one gradient step per environment step, as in the paper; Sawyer reach (T4) takes two'
+    ]
+    for ground in GROUNDS:
+        most = MOST_FALLS if ground == 'flat' else 1.0 - LEAST_UPRIGHT
+        for seed, test in zip(SEEDS, row[ground]['seeds'], strict=True):
+            if test['fall_rate'] > most + 1e-9:
+                sentences.append(
+                    f'{ground}, seed {seed}: falls in {test["fall_rate"]:.0%} of the episodes, '
+                    f'the goal is {most:.0%} at most'
+                )
+    if row['training_steps'] > BUDGET:
+        sentences.append(f'{row["training_steps"]} steps of training, the budget is {BUDGET}')
+    return sentences
+
+
+def main() -> None:
+    """Run what is missing and write the row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--steps', type=int, default=STEPS)
+    parser.add_argument('--workers', type=int, help='default: all cores')
+    chosen = parser.parse_args()
+    found = run_jobs('T6', jobs(chosen.steps), chosen.workers)
+    row = figures(found)
+    budget = {
+        'steps': chosen.steps,
+        'robot_minutes': 60.0 * row['robot_hours'],
+        'wall_s': round(sum(outcome.wall_s for outcome in found.values())),
+    }
+    trainings = {f'seed {seed}': found[f'walk_{seed}'].result for seed in SEEDS}
+    title = 'Minitaur walk, SAC, simulated'
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    draw_curves(RESULTS / 'T6.png', trainings, title, 'mean speed of the episode (m/s)')
+    path = write_result('T6', 'maxent bench T6', list(SEEDS), budget, row, shortfalls(row))
+    for name in ('speed_mps', 'fall_rate', 'slope', 'blocks', 'stairs', 'training_falls'):
+        print(name, row[name])
+    print(f'written: {path} and T6.png')
+
+
+if __name__ == '__main__':
+    main()

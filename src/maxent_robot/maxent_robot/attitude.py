@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Roll and pitch of a body from its orientation."""
+
+from __future__ import annotations
+
+from math import asin, atan2
+
+from maxent_robot.types import Vector
+
+
+def roll_and_pitch(quaternion: Vector) -> tuple[float, float]:
+    """Roll and pitch in rad of a unit quaternion (4,) w, x, y, z (z-y'-x'' angles, REP 103)."""
+    w, x, y, z = (float(number) for number in quaternion)
+    roll = atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
+    pitch = asin(min(1.0, max(-1.0, 2.0 * (w * y - z * x))))
+    return roll, pitch
