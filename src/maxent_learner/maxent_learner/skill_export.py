@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from maxent_robot.robot_spec import RobotSpec
 
 STATES = 1024  # kept with a skill: enough to extract a policy on, some 30 kB
-STATES_BYTES = 200_000  # of states with images, of which only some fit
+STATES_BYTES = 200_000  # fewer where they are large, so that a skill stays below 1 MB
 _HALF = 2  # bytes of a number in a skill's file
 _DISTRIBUTIONS = ('torch', 'numpy', 'mujoco', 'safetensors', 'ros-rclpy')
 
@@ -82,8 +82,6 @@ def layout_fields(layout: ObservationLayout) -> tuple[LayoutField, ...]:
 
 def state_count(layout: ObservationLayout) -> int:
     """Return how many states to keep with a skill."""
-    if not layout.image:
-        return STATES
     return min(STATES, max(1, STATES_BYTES // (_HALF * layout.size)))
 
 

@@ -2,8 +2,9 @@
 """Skills on disk: a folder with `skill.json` (what it is) and `weights.safetensors`.
 
 The weights hold the policy (`policy.*`) and the Q-functions (`q1.*` and, except for NAF, `q2.*`),
-so that a skill can act and can be composed with others without its training run. Skills may also
-hold `states.safetensors`, observations from that run: what a policy can be extracted on. All files
+so that a skill can act and can be composed with others without its training run; Q-functions in
+half precision, for what that rounds away is far below their error. Skills may also hold
+`states.safetensors`, observations from that run: what a policy can be extracted on. All files
 are listed in `SHA256SUMS`, as `sha256sum` writes it: what is damaged is refused, and who wants
 skills to be signed signs that file.
 """
@@ -102,7 +103,7 @@ def save_skill(folder: Path, skill: Skill) -> SkillMetadata:
         raise SkillError(
             f'skill {skill.metadata.name} must be saved in a folder of that name, got {folder}'
         )
-    weights = encode(skill.tensors)
+    weights = encode(_rounded(skill.tensors))
     metadata = replace(skill.metadata, sha256=hashlib.sha256(weights).hexdigest())
     files = {METADATA_FILE: metadata.to_json().encode(), WEIGHTS_FILE: weights}
     if skill.states is not None:
@@ -133,7 +134,8 @@ def load_skill(folder: Path, verify: Verifier = verify_nothing) -> Skill:
     try:
         verify(_sums(files), str(folder))
         states = _states(decode(files[STATES_FILE])) if STATES_FILE in files else None
-        return Skill(metadata, decode(files[WEIGHTS_FILE]), states)
+        tensors = {k: v.float() for k, v in decode(files[WEIGHTS_FILE]).items()}
+        return Skill(metadata, tensors, states)
     except WeightsRejected as error:
         raise SkillError(f'skill {folder}: {error}') from error
 
@@ -225,6 +227,11 @@ def _sums(files: Mapping[str, bytes]) -> bytes:
     """Return what `sha256sum` would write for the files, sorted by name."""
     lines = [f'{hashlib.sha256(files[name]).hexdigest()}  {name}\n' for name in sorted(files)]
     return ''.join(lines).encode()
+
+
+def _rounded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors for the disk: the policy acts to the bit as the learner's."""
+    return {k: v if k.startswith('policy.') else v.half() for k, v in tensors.items()}
 
 
 def _states(content: Mapping[str, Tensor]) -> Tensor:
