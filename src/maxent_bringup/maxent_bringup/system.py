@@ -19,7 +19,7 @@ from maxent_rl.skill_metadata import SkillError, check_name
 from maxent_robot.option_texts import parse_options
 from maxent_robot.robots import ROBOTS, get_robot
 from maxent_robot.safety.config import SIMULATED_REST
-from maxent_robot.tasks import FIRST_TASKS, TASKS, make_task
+from maxent_robot.tasks import FIRST_TASKS, TASKS, TRAINING_STEPS, make_task
 
 RUNS, SKILLS = Path('runs'), Path('skills')
 ROS_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
@@ -84,7 +84,9 @@ class SystemConfig:
     algorithm_options: tuple[str, ...] = setting(
         (), 'train: settings of the algorithm, such as discount=0.99 hidden=[128,128]'
     )
-    max_steps: int = setting(12_000, 'train: environment steps', minimum=1)
+    max_steps: int = setting(
+        0, 'train: environment steps; 0: as many as the task takes', minimum=0
+    )
     updates_per_step: float = setting(2.0, 'train: gradient steps per environment step', minimum=0)
     max_steps_ahead: int = setting(8, 'train: steps that may await learning', minimum=1)
     resume: bool = setting(False, 'train: continue the run of this name')
@@ -97,6 +99,7 @@ class SystemConfig:
             _check(item.name, getattr(self, item.name), item.metadata)
         if self.task == 'auto':
             object.__setattr__(self, 'task', FIRST_TASKS[self.robot])
+        object.__setattr__(self, 'max_steps', self.max_steps or TRAINING_STEPS[self.task])
         object.__setattr__(self, 'skill', self.skill or f'{self.robot}_{self.task}')
         object.__setattr__(self, 'name', self.name or self.skill)
         _check_names(self.skill, self.name, self.namespace)

@@ -116,7 +116,7 @@ def test_two_robots_have_different_node_names_and_clocks() -> None:
         ({'mode': 'dream'}, 'hardware'),
         ({'pacing': 'leisurely'}, 'lockstep'),
         ({'seed': -1}, 'seed'),
-        ({'max_steps': 0}, 'max_steps'),
+        ({'max_steps': -1}, 'max_steps'),
         ({'task': 'reach_plane', 'task_options': ('axis=w',)}, 'x, y or z'),
         ({'task_options': ('colour=red',)}, 'target'),
         ({'task_options': ('red',)}, 'name=value'),

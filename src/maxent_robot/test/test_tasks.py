@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from maxent_robot.robots import DCLAW, MINITAUR, ROBOTS, SAWYER
-from maxent_robot.tasks import TASKS, OptionError, make_task
+from maxent_robot.tasks import FIRST_TASKS, TASKS, TRAINING_STEPS, OptionError, make_task
 
 REACH = ('reach', 'reach_plane', 'reach_planes', 'reach_random')
 ABLE = {'walk': MINITAUR, 'turn': DCLAW, 'turn_image': DCLAW} | dict.fromkeys(REACH, SAWYER)
@@ -21,6 +21,13 @@ def test_every_task_is_built_by_its_name_for_a_robot_that_can_do_it(name):
     assert task.mapping.joint_names == ABLE[name].joint_names
     assert task.mapping.mode in ABLE[name].command_modes
     assert set(task.signals) <= set(ABLE[name].signals)
+
+
+def test_every_task_has_its_steps_of_training_and_every_robot_a_first_task():
+    assert set(TRAINING_STEPS) == set(TASKS)
+    assert {robot: ABLE[task].name for robot, task in FIRST_TASKS.items()} == {
+        name: name for name in ROBOTS
+    }
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,16 @@ TASKS: dict[str, type] = {
 }
 # What a robot does unless it is told otherwise.
 FIRST_TASKS = {'sawyer': 'reach', 'minitaur': 'walk', 'dclaw': 'turn'}
+# Policy steps after which SAC has learned a task well enough (docs/results.md).
+TRAINING_STEPS = {
+    'reach': 12_000,
+    'reach_random': 12_000,
+    'reach_plane': 12_000,
+    'reach_planes': 12_000,
+    'walk': 25_000,
+    'turn': 30_000,
+    'turn_image': 100_000,
+}
 _BUILDERS: dict[str, Callable[[RobotSpec, str, Any], Task]] = {
     'walk': WalkTask,
     'turn': TurnTask,
@@ -42,4 +52,13 @@ def make_task(robot: RobotSpec, name: str, **options: object) -> Task:
     return _BUILDERS.get(name, ReachTask)(robot, name, config)
 
 
-__all__ = ['FIRST_TASKS', 'TASKS', 'OptionError', 'Outcome', 'Start', 'Task', 'make_task']
+__all__ = [
+    'FIRST_TASKS',
+    'TASKS',
+    'TRAINING_STEPS',
+    'OptionError',
+    'Outcome',
+    'Start',
+    'Task',
+    'make_task',
+]
