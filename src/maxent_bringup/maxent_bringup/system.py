@@ -213,7 +213,7 @@ def _policy(config: SystemConfig) -> NodeSpec:
         **_task(config),
         **_task_options(config),
         'pacing': config.actual_pacing,
-        'reset': 'service' if is_lockstep else 'motion',
+        'reset': 'service' if is_lockstep or _is_put_back(config) else 'motion',
     }
     if config.purpose == 'train':
         options = parse_options(config.algorithm_options)
@@ -227,6 +227,11 @@ def _policy(config: SystemConfig) -> NodeSpec:
         parameters['deterministic'] = config.deterministic
         parameters['episodes'] = config.episodes
     return _spec(config, 'maxent_policy_node', 'policy_node', 'policy', parameters)
+
+
+def _is_put_back(config: SystemConfig) -> bool:
+    """Whether the simulation must put back what the robot cannot: itself, or what it moved."""
+    return config.mode == 'sim' and not get_robot(config.robot).resets_itself
 
 
 def _learner(config: SystemConfig) -> NodeSpec:

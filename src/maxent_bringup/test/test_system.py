@@ -141,3 +141,44 @@ def test_run_folder_is_named_after_the_skill_unless_it_has_a_name() -> None:
     assert SystemConfig().run_folder == Path('runs/sawyer_reach')
     assert SystemConfig(skill='mine').run_folder == Path('runs/mine')
     assert SystemConfig(skill='mine', name='second').run_folder == Path('runs/second')
+
+
+@pytest.mark.parametrize(
+    ('robot', 'mode', 'reset'),
+    [
+        ('sawyer', 'sim', 'motion'),
+        ('minitaur', 'sim', 'service'),
+        ('dclaw', 'sim', 'service'),
+        ('minitaur', 'hardware', 'motion'),
+        ('dclaw', 'hardware', 'motion'),
+    ],
+)
+def test_a_simulation_puts_back_what_its_robot_cannot(robot: str, mode: str, reset: str) -> None:
+    nodes = describe(SystemConfig(purpose='run', robot=robot, mode=mode))
+    (policy,) = [node for node in nodes if node.name == 'policy']
+    assert policy.parameters['reset'] == reset
+
+
+@pytest.mark.parametrize(
+    ('robot', 'task', 'steps'),
+    [('sawyer', 'reach', 12_000), ('minitaur', 'walk', 25_000), ('dclaw', 'turn', 30_000)],
+)
+def test_a_robot_does_its_first_task_for_as_many_steps_as_that_takes(
+    robot: str, task: str, steps: int
+) -> None:
+    config = SystemConfig(robot=robot)
+    assert (config.task, config.max_steps) == (task, steps)
+    assert SystemConfig(robot=robot, max_steps=7).max_steps == 7
+
+
+def test_a_simulation_ends_an_overload_by_itself_and_hardware_waits_for_a_person() -> None:
+    for mode, rests in (('sim', True), ('hardware', False)):
+        nodes = describe(SystemConfig(robot='minitaur', mode=mode))
+        (guard,) = [node for node in nodes if node.name == 'guard']
+        assert ('safety.overload_rest' in guard.parameters) is rests
+
+
+def test_the_world_is_told_to_the_simulator_alone() -> None:
+    nodes = describe(SystemConfig(robot='minitaur', world=('terrain=slope',)))
+    told = [node.name for node in nodes if 'world' in node.parameters]
+    assert told == ['sim_bridge']

@@ -112,6 +112,7 @@ class RobotSpec:
     guard_signals: tuple[str, ...] = ()  # those that the guard must see
     guard: GuardConfig = field(default_factory=GuardConfig)  # its figures for this robot
     rest: Vector | None = None  # (n,) rad, pose to sink into on rung RELAX; None: stay
+    resets_itself: bool = True  # a motion to the start pose is all that an episode needs
     settled_position: float = 0.05  # rad from a start pose that counts as there, every joint
     settled_velocity: float = 0.05  # rad/s, likewise
     chain: SerialChain | None = None  # base frame to the tip

@@ -189,3 +189,17 @@ def test_ten_overruns_spread_over_more_than_a_second_are_none():
     for k in range(30):
         overruns.note(k * 110 * MS)
         assert overruns.cause(k * 110 * MS) is None
+
+
+def test_an_overload_ends_by_itself_after_its_rest_if_it_has_one():
+    monitors = Monitors(SAWYER, GuardConfig(overload_effort=2.45, overload_rest=12.0))
+    tick = 10_000_000
+    high, low = [3.0] + [0.0] * 6, [0.0] * 7
+    for _ in range(102):
+        cause = monitors.overload(high, tick)
+    assert cause.level is Level.RELAX
+    for _ in range(1198):
+        assert monitors.overload(low, tick) is not None
+    for _ in range(3):
+        cause = monitors.overload(low, tick)
+    assert cause is None

@@ -74,6 +74,7 @@ DCLAW = RobotSpec(
         state_period=0.01,
         tracking_error=0.5,
     ),
+    resets_itself=False,  # somebody must turn the valve
     settled_position=0.1,  # the servo gives way to gravity by 0.03 rad
     settled_velocity=0.2,
 )

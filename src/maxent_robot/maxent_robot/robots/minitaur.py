@@ -137,6 +137,7 @@ MINITAUR = RobotSpec(
         attitude_limit=0.8,
     ),
     rest=motor_angles(np.zeros(4), np.full(4, 0.9)),  # sits
+    resets_itself=False,  # it may lie on its back
     settled_position=0.2,  # the legs of a standing robot give way by 0.15 rad
     settled_velocity=0.5,
 )
