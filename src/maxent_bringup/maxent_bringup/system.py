@@ -238,6 +238,7 @@ def _learner(config: SystemConfig) -> NodeSpec:
     parameters = {
         **_task(config),
         **_texts('task_options', config.task_options),
+        **_texts('world', config.world),
         'algorithm': config.algorithm,
         **_texts('algorithm_options', config.algorithm_options),
         'skill': config.skill,

@@ -72,6 +72,7 @@ def train_in_process(config: SystemConfig) -> bool:
         robot=config.robot,
         task=config.task,
         task_options=config.task_options,
+        world=config.world,
         skill=config.skill,
         run_folder=str(config.run_folder),
         skills_folder=str(config.skills),

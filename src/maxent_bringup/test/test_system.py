@@ -178,7 +178,7 @@ def test_a_simulation_ends_an_overload_by_itself_and_hardware_waits_for_a_person
         assert ('safety.overload_rest' in guard.parameters) is rests
 
 
-def test_the_world_is_told_to_the_simulator_alone() -> None:
+def test_the_world_is_told_to_the_simulator_and_kept_by_the_learner() -> None:
     nodes = describe(SystemConfig(robot='minitaur', world=('terrain=slope',)))
     told = [node.name for node in nodes if 'world' in node.parameters]
-    assert told == ['sim_bridge']
+    assert told == ['sim_bridge', 'learner']

@@ -25,6 +25,7 @@ from maxent_rl.runner import PolicyRunner, configure_torch
 from maxent_rl.skill import Skill
 from maxent_robot import episode_seed
 from maxent_robot.episode_outputs import StepRecord
+from maxent_robot.option_texts import parse_options
 
 # 'module:id' makes Gymnasium import the module, which registers the environment.
 ENVIRONMENTS = {
@@ -62,7 +63,8 @@ def train_in_process(
     """
     configure_torch()
     run = Run(config, trainer_config, report)
-    environment = make_environment(config.robot, config.task, config.options)
+    world = parse_options(config.world)
+    environment = make_environment(config.robot, config.task, config.options, world)
     try:
         while not run.trainer.finished and not should_stop():
             for row in _train_episode(run, environment):

@@ -17,6 +17,9 @@ class RunConfig:
     robot: str = setting('sawyer', 'robot that learns')
     task: str = setting('reach', 'what it learns')
     task_options: tuple[str, ...] = setting((), "settings of the task, such as 'axis=z'")
+    world: tuple[str, ...] = setting(
+        (), "what is varied of the simulation, such as 'terrain=slope'; kept with the run"
+    )
     skill: str = setting('', 'name of the skill that the run makes; empty: ROBOT_TASK')
     run_folder: str = setting('runs/default', 'folder for checkpoints, logs and the curve')
     skills_folder: str = setting('skills', 'folder that gets the folder of the finished skill')
@@ -32,6 +35,7 @@ class RunConfig:
         if self.torch_threads < 1:
             raise ValueError(f'torch_threads is {self.torch_threads}; it must be at least 1')
         parse_options(self.task_options)
+        parse_options(self.world)
 
     @property
     def options(self) -> dict[str, Any]:
