@@ -22,7 +22,7 @@ def test_every_robot_has_hardware_settings_that_are_no_bolder_than_the_defaults(
 ) -> None:
     content = yaml.safe_load(hardware_parameters(robot).read_text())
     settings = content['/**/guard']['ros__parameters']['safety']
-    config, defaults = GuardConfig(**settings), GuardConfig()
+    config, defaults = GuardConfig(**settings), ROBOTS[robot].guard
     for name in settings:
         if name != 'low_pass_hz':  # 0 is off
             assert getattr(config, name) <= getattr(defaults, name)

@@ -41,10 +41,11 @@ def test_every_figure_has_its_unit() -> None:
 
 def test_what_is_not_known_yet_is_a_dash() -> None:
     rows = figures(LearnerStatus(max_steps=100), None, math.nan)
-    unknown = ('time left', 'episode return', 'final distance', 'temperature', 'entropy')
+    unknown = ('time left', 'episode return', 'temperature', 'entropy')
     assert [rows[name] for name in unknown] == ['-'] * len(unknown)
     assert rows['real-time factor'] == '-'
     assert 'guard interventions' not in rows
+    assert not any(name.startswith('final') for name in rows)  # nor is it known of what
 
 
 def test_without_a_terminal_there_are_plain_lines_now_and_then() -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 import contextlib
+import gc
 import itertools
 import os
 import socket
 import time
+import traceback
 from typing import Any, TypeVar
 
 import pytest
@@ -88,7 +90,13 @@ class RosFixture:
     ) -> AnyNode:
         """Make a node with these parameters, in this domain, and serve its callbacks."""
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        node = node_type(*args, context=self.context, parameter_overrides=overrides, **kwargs)
+        try:
+            node = node_type(*args, context=self.context, parameter_overrides=overrides, **kwargs)
+        except Exception as error:
+            # What its constructor has made would stay in the graph, for tests to come to see.
+            traceback.clear_frames(error.__traceback__)
+            gc.collect()
+            raise
         self._nodes.append(node)
         self.executor.add_node(node)
         return node

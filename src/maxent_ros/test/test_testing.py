@@ -2,6 +2,7 @@
 """Tests do not see each other's nodes, and waiting has an end."""
 
 import pytest
+from rclpy.node import Node
 
 from maxent_ros.testing import RosFixture, isolated_domain, spin_until
 
@@ -27,3 +28,17 @@ def test_domains_are_free_again_afterwards() -> None:
 def test_waiting_in_vain_says_for_what(ros: RosFixture) -> None:
     with pytest.raises(TimeoutError, match='the moon to turn blue'):
         spin_until(ros.executor, lambda: False, 0.05, 'the moon to turn blue')
+
+
+class HalfMade(Node):
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__('half_made', **kwargs)
+        raise ValueError('on purpose')
+
+
+def test_a_node_whose_constructor_fails_is_not_left_in_the_graph(ros: RosFixture) -> None:
+    peer = ros.add(Node, 'peer')
+    with pytest.raises(ValueError, match='on purpose') as caught:
+        ros.add(HalfMade)
+    assert caught.value is not None  # as long as somebody holds the error
+    ros.spin_until(lambda: 'half_made' not in peer.get_node_names())
