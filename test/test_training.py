@@ -43,7 +43,9 @@ def test_training_leaves_a_skill_a_curve_logs_and_a_sentence(trained) -> None:
         assert (run / 'logs' / f'{name}.log').exists()
     assert list((run / 'bag').glob('*.mcap'))
     last = trained.output.splitlines()[-1]
-    assert re.search(r'mine succeeded in \d+ of 20 test episodes and ended \d+\.\d cm', last)
+    assert re.search(
+        r'mine succeeded in \d+ of 20 test episodes; distance to .*: \d+\.\d cm', last
+    )
     assert str(trained.skills / 'mine') in last
 
 
