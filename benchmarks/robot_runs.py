@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from job_workspace import Workspace
+from job_workspace import Outcome, Workspace
 import matplotlib.pyplot as plt
+from result_file import RESULTS, write_result
 
 from maxent_learner.in_process import evaluate, train_in_process
 from maxent_learner.progress import Row
@@ -79,6 +81,37 @@ def judge(
         )
     each = {name: [round(v, 4) for v in evaluation.final(name)] for name in evaluation.measures}
     return {**figures, 'each': each}
+
+
+def arguments(about: str | None, steps: int, seeds: Sequence[int]) -> argparse.Namespace:
+    """Read steps, seeds and workers from the command line; these are the defaults."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument('--steps', type=int, default=steps)
+    parser.add_argument('--seeds', type=int, nargs='+', default=list(seeds))
+    parser.add_argument('--workers', type=int, help='default: all cores')
+    return parser.parse_args()
+
+
+def write_row(
+    row: str,
+    found: Mapping[str, Outcome],
+    trainings: Mapping[int, Any],
+    figures: Mapping[str, Any],
+    falls_short: Sequence[str],
+    texts: tuple[str, str],
+) -> None:
+    """Write a row and its picture; trainings by seed, texts: title and axis of the curves."""
+    first = next(iter(trainings.values()))
+    budget = {
+        'steps': first['steps'],
+        'robot_minutes': 60.0 * first['robot_hours'],
+        'wall_s': round(sum(outcome.wall_s for outcome in found.values())),
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    named = {f'seed {seed}': training for seed, training in trainings.items()}
+    draw_curves(RESULTS / f'{row}.png', named, *texts)
+    path = write_result(row, f'maxent bench {row}', [*trainings], budget, figures, falls_short)
+    print(f'written: {path} and {row}.png')
 
 
 def draw_curves(path: Path, runs: Mapping[str, Any], title: str, label: str) -> None:

@@ -10,13 +10,11 @@ blocks and stairs down. Finished parts lie in runs/t6/.
 
 from __future__ import annotations
 
-import argparse
 from statistics import fmean
 from typing import Any
 
 from job_pool import Job, run_jobs
-from result_file import RESULTS, write_result
-from robot_runs import draw_curves, judge, learn
+from robot_runs import arguments, judge, learn, write_row
 
 SEEDS = [0, 1, 2]
 STEPS = 25_000
@@ -95,27 +93,20 @@ def shortfalls(row: dict[str, Any], seeds: list[int]) -> list[str]:
 
 def main() -> None:
     """Run what is missing and write the row."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--steps', type=int, default=STEPS)
-    parser.add_argument('--seeds', type=int, nargs='+', default=SEEDS)
-    parser.add_argument('--workers', type=int, help='default: all cores')
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__, STEPS, SEEDS)
     seeds = chosen.seeds
     found = run_jobs('T6', jobs(seeds, chosen.steps), chosen.workers)
     row = figures(found, seeds)
-    budget = {
-        'steps': chosen.steps,
-        'robot_minutes': 60.0 * row['robot_hours'],
-        'wall_s': round(sum(outcome.wall_s for outcome in found.values())),
-    }
-    trainings = {f'seed {seed}': found[f'walk_{seed}'].result for seed in seeds}
-    title = 'Minitaur walk, SAC, simulated'
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    draw_curves(RESULTS / 'T6.png', trainings, title, 'mean speed of the episode (m/s)')
-    path = write_result('T6', 'maxent bench T6', seeds, budget, row, shortfalls(row, seeds))
-    for name in ('speed_mps', 'fall_rate', 'slope', 'blocks', 'stairs', 'training_falls'):
-        print(name, row[name])
-    print(f'written: {path} and T6.png')
+    trainings = {seed: found[f'walk_{seed}'].result for seed in seeds}
+    write_row(
+        'T6',
+        found,
+        trainings,
+        row,
+        shortfalls(row, seeds),
+        ('Minitaur walk, SAC, simulated', 'mean speed of the episode (m/s)'),
+    )
+    print(row)
 
 
 if __name__ == '__main__':

@@ -11,14 +11,13 @@ frames, so they take up to 1 GB.
 
 from __future__ import annotations
 
-import argparse
 from statistics import fmean, median
 from typing import Any
 
 from job_pool import Job, run_jobs
-from result_file import RESULTS, write_result
-from robot_runs import draw_curves, judge, learn
+from robot_runs import arguments, judge, learn, write_row
 
+SEEDS = [0]
 STEPS = 100_000
 EPISODES = 100
 MOST_ERROR, CLOSE, BUDGET = 0.2, 0.1, 300_000
@@ -69,26 +68,20 @@ def shortfalls(row: dict[str, Any], seeds: list[int]) -> list[str]:
 
 def main() -> None:
     """Run what is missing and write the row."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--steps', type=int, default=STEPS)
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
-    parser.add_argument('--workers', type=int, help='default: all cores')
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__, STEPS, SEEDS)
     seeds = chosen.seeds
     found = run_jobs('T8', jobs(seeds, chosen.steps), chosen.workers)
     row = figures(found, seeds)
-    budget = {
-        'steps': chosen.steps,
-        'robot_minutes': 60.0 * row['robot_hours'],
-        'wall_s': round(sum(outcome.wall_s for outcome in found.values())),
-    }
-    trainings = {f'seed {seed}': found[f'image_{seed}'].result for seed in seeds}
-    title = "D'Claw turn from pictures, SAC, simulated"
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    draw_curves(RESULTS / 'T8.png', trainings, title, 'error at the end of the episode (rad)')
-    path = write_result('T8', 'maxent bench T8', seeds, budget, row, shortfalls(row, seeds))
+    trainings = {seed: found[f'image_{seed}'].result for seed in seeds}
+    write_row(
+        'T8',
+        found,
+        trainings,
+        row,
+        shortfalls(row, seeds),
+        ("D'Claw turn from pictures, SAC, simulated", 'error at the end of the episode (rad)'),
+    )
     print(row)
-    print(f'written: {path} and T8.png')
 
 
 if __name__ == '__main__':

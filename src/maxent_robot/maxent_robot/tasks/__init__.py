@@ -23,7 +23,7 @@ TASKS: dict[str, type] = {
 }
 # What a robot does unless it is told otherwise.
 FIRST_TASKS = {'sawyer': 'reach', 'minitaur': 'walk', 'dclaw': 'turn'}
-# Policy steps after which SAC has learned a task well enough (docs/results.md).
+# Policy steps of a training by default (docs/results.md); of `turn_image` a guess so far.
 TRAINING_STEPS = {
     'reach': 12_000,
     'reach_random': 12_000,
