@@ -17,9 +17,9 @@ import numpy as np
 
 TERRAINS = ('flat', 'slope', 'blocks', 'stairs')
 OBSTACLE_START = 0.75  # m
-HALF_WIDTH = 3.0  # m to either side
+HALF_WIDTH = 30.0  # m to either side: a robot that does not steer must not fall off the edge
 BEHIND = 4.0  # m of flat ground behind the robot
-SLOPE_LENGTH = 8.0  # m
+SLOPE_LENGTH = 30.0  # m, more than an episode's way, so nor does it walk off the top
 BLOCKS_DEPTH = 4.0  # m from the first to the last block
 BLOCKS_HALF_WIDTH = 0.6  # m
 BLOCK = 'block_'  # names of blocks begin with this
