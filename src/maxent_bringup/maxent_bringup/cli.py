@@ -20,7 +20,9 @@ COMMANDS = {
     'skills': ('maxent_bringup.commands.skills', 'list the skills'),
     'activate': ('maxent_bringup.commands.activate', 'let another skill act on a running system'),
     'compose': ('maxent_bringup.commands.compose', 'combine skills on a running system'),
+    'bag': ('maxent_bringup.commands.bag', 'say what is in a bag, draw it, film it, replay it'),
     'bench': ('maxent_bringup.commands.bench', 'run a benchmark of the source tree, or list them'),
+    'record': ('maxent_bringup.commands.record', 'record a system that runs to a rosbag'),
     'stop': ('maxent_bringup.commands.stop', 'emergency stop, or clear it'),
     'doctor': ('maxent_bringup.doctor', 'say what is installed, what is missing, how to get it'),
 }

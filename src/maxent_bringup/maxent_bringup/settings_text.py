@@ -35,6 +35,8 @@ SETTINGS = {
         'max_steps',
         'updates_per_step',
         'max_steps_ahead',
+        'bags',
+        'bag_share',
         'resume',
     ),
     'run': (*COMMON, 'episodes', 'deterministic'),

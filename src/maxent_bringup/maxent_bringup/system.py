@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, fields
 import math
 from pathlib import Path
 import re
+import shlex
+import sys
 from typing import Any
 
 from maxent_rl.algorithms import ALGORITHMS, algorithm_config
 from maxent_rl.skill_metadata import SkillError, check_name
-from maxent_robot.option_texts import parse_options
+from maxent_robot.option_texts import format_options, parse_options
 from maxent_robot.robots import ROBOTS, get_robot
 from maxent_robot.safety.config import SIMULATED_REST
 from maxent_robot.tasks import FIRST_TASKS, TASKS, TRAINING_STEPS, make_task
@@ -89,6 +91,10 @@ class SystemConfig:
     )
     updates_per_step: float = setting(2.0, 'train: gradient steps per environment step', minimum=0)
     max_steps_ahead: int = setting(8, 'train: steps that may await learning', minimum=1)
+    bags: tuple[str, ...] = setting((), 'train: bags to learn from, too')
+    bag_share: float = setting(
+        0.5, 'train: share of every batch that is drawn from bags, if there are any', minimum=0.0
+    )
     resume: bool = setting(False, 'train: continue the run of this name')
     episodes: int = setting(0, 'run: stop after so many; 0: go on', minimum=0)
     deterministic: bool = setting(True, 'run: take the mean action instead of a drawn one')
@@ -102,6 +108,8 @@ class SystemConfig:
         object.__setattr__(self, 'max_steps', self.max_steps or TRAINING_STEPS[self.task])
         object.__setattr__(self, 'skill', self.skill or f'{self.robot}_{self.task}')
         object.__setattr__(self, 'name', self.name or self.skill)
+        bags = tuple(str(Path(bag).expanduser().resolve()) for bag in self.bags)
+        object.__setattr__(self, 'bags', bags)
         _check_names(self.skill, self.name, self.namespace)
         if not math.isfinite(self.real_time_factor) or self.real_time_factor <= 0.0:
             raise SystemConfigError(f'real_time_factor must be > 0, got {self.real_time_factor}')
@@ -241,6 +249,8 @@ def _learner(config: SystemConfig) -> NodeSpec:
         **_texts('world', config.world),
         'algorithm': config.algorithm,
         **_texts('algorithm_options', config.algorithm_options),
+        **_texts('bags', config.bags),
+        'bag_share': float(config.bag_share),
         'skill': config.skill,
         'run_folder': str(config.run_folder),
         'skills_folder': str(config.skills),
@@ -257,8 +267,27 @@ def _texts(name: str, values: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _recorder(config: SystemConfig) -> NodeSpec:
-    parameters = {'folder': str(config.run_folder / 'bag')}
+    parameters = {'folder': str(config.run_folder / 'bag'), **_texts('about', _about(config))}
     return _spec(config, 'maxent_learner', 'bag_recorder', 'recorder', parameters)
+
+
+def _about(config: SystemConfig) -> tuple[str, ...]:
+    """What a recording is of: all that reading it later needs to know, as name=value."""
+    values = {
+        'purpose': config.purpose,
+        'robot': config.robot,
+        'task': config.task,
+        'task_options': ' '.join(format_options(config.options)),
+        'world': ' '.join(config.world),
+        'mode': config.mode,
+        'seed': config.seed,
+        'pacing': config.actual_pacing,
+        'real_time_factor': config.real_time_factor,
+        'skill': config.skill,
+        'algorithm': config.algorithm if config.purpose == 'train' else '',
+        'command': shlex.join(sys.argv),
+    }
+    return tuple(f'{name}={value}' for name, value in values.items())
 
 
 def _spec(

@@ -68,23 +68,6 @@ def train_in_process(config: SystemConfig) -> bool:
         TrainingError: learning diverges, or the run cannot be resumed with these settings.
     """
     rates = Rates()
-    run_config = RunConfig(
-        robot=config.robot,
-        task=config.task,
-        task_options=config.task_options,
-        world=config.world,
-        skill=config.skill,
-        run_folder=str(config.run_folder),
-        skills_folder=str(config.skills),
-        resume=config.resume,
-    )
-    trainer_config = TrainerConfig(
-        algorithm=config.algorithm,
-        algorithm_options=config.algorithm_options,
-        max_steps=config.max_steps,
-        updates_per_step=config.updates_per_step,
-        seed=config.seed,
-    )
     with stop_requested() as stop, TrainingView(Console()) as view:
 
         def show(run: Run, _row: Row) -> None:
@@ -92,11 +75,37 @@ def train_in_process(config: SystemConfig) -> bool:
             view.show(status_message(run, State.TRAINING, '', rates, Time()))
 
         try:
-            run = train(run_config, trainer_config, show, stop.is_set, _complain)
-        except (DivergedError, ResumeError) as error:
+            run = train(*configs(config), show, stop.is_set, complain)
+        except (DivergedError, ResumeError, ValueError) as error:
             raise TrainingError(str(error)) from error
     return run.trainer.finished
 
 
-def _complain(text: str) -> None:
+def configs(config: SystemConfig) -> tuple[RunConfig, TrainerConfig]:
+    """Return what a run in this process is told of a system."""
+    return (
+        RunConfig(
+            robot=config.robot,
+            task=config.task,
+            task_options=config.task_options,
+            world=config.world,
+            bags=config.bags,
+            skill=config.skill,
+            run_folder=str(config.run_folder),
+            skills_folder=str(config.skills),
+            resume=config.resume,
+        ),
+        TrainerConfig(
+            algorithm=config.algorithm,
+            algorithm_options=config.algorithm_options,
+            max_steps=config.max_steps,
+            updates_per_step=config.updates_per_step,
+            bag_share=config.bag_share,
+            seed=config.seed,
+        ),
+    )
+
+
+def complain(text: str) -> None:
+    """Tell of trouble that does not end a training."""
     print(text, file=sys.stderr)

@@ -10,6 +10,7 @@ import pytest
 from maxent_bringup.system import NodeSpec, SystemConfig, SystemConfigError, describe
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.algorithms import ALGORITHMS, algorithm_config
+from maxent_robot.option_texts import parse_options
 
 
 def by_name(config: SystemConfig) -> dict[str, NodeSpec]:
@@ -26,6 +27,17 @@ def test_running_a_skill_needs_no_learner() -> None:
 
 def test_recording_adds_the_recorder() -> None:
     assert 'recorder' in by_name(SystemConfig(record=True))
+
+
+def test_a_recording_says_what_it_is_of() -> None:
+    options = ('value=0.3', 'axis=z')
+    config = SystemConfig(record=True, seed=3, task='reach_plane', task_options=options)
+    about = dict(text.split('=', 1) for text in by_name(config)['recorder'].parameters['about'])
+    assert (about['robot'], about['task'], about['seed']) == ('sawyer', 'reach_plane', '3')
+    assert parse_options(about['task_options'].split()) == config.options
+    assert (about['mode'], about['pacing'], about['purpose']) == ('sim', 'lockstep', 'train')
+    assert about['skill'] == 'sawyer_reach_plane'
+    assert 'pytest' in about['command']
 
 
 @pytest.mark.parametrize('purpose', ['train', 'run'])

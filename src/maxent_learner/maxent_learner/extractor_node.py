@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serves ExtractComposition where no learner runs: `maxent compose --extract` starts it."""
+"""Serves ExtractComposition and TrainOffline where no learner runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rclpy.node import Node
 import torch
 
 from maxent_learner.extraction_action import ExtractionAction
+from maxent_learner.offline_action import OfflineAction
 from maxent_learner.trainer_config import setting
 from maxent_ros.parameters import declare
 from maxent_ros.runtime import run_node
@@ -24,21 +25,23 @@ class ExtractorConfig:
 
 
 class ExtractorNode(Node):
-    """A node that does nothing else."""
+    """A node that works offline and does nothing else."""
 
     def __init__(self, **node_options: object) -> None:
-        """Offer the action.
+        """Offer the actions.
 
         Raises:
             ParameterError: a parameter cannot be.
         """
         super().__init__('extractor', **node_options)
         torch.set_num_threads(1)  # the robot's nodes need the other cores
-        self._action = ExtractionAction(self, Path(declare(self, ExtractorConfig).skills_folder))
+        folder = Path(declare(self, ExtractorConfig).skills_folder)
+        self._actions = (ExtractionAction(self, folder), OfflineAction(self, folder))
 
     def close(self) -> None:
         """Cancel what is under way."""
-        self._action.close()
+        for action in self._actions:
+            action.close()
 
 
 def main() -> None:

@@ -20,7 +20,6 @@ from maxent_learner.progress import Row
 from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
-from maxent_rl.diverged import DivergedError
 from maxent_rl.runner import PolicyRunner, configure_torch
 from maxent_rl.skill import Skill
 from maxent_robot import episode_seed
@@ -154,20 +153,11 @@ def _train_episode(run: Run, environment: gymnasium.Env[Any, Any]) -> Iterator[R
     for step in rollout(environment, policy, seed, trainer.episodes.count, run.config.skill):
         result = trainer.observe(step)
         while trainer.updates_due() > 0:
-            _update(run)
+            run.update()
         if result is not None:
             yield run.episode_finished(result)
         if trainer.finished:
             return
-
-
-def _update(run: Run) -> None:
-    try:
-        run.trainer.update()
-    except DivergedError as error:
-        if run.trainer.hopeless:
-            raise
-        run.report(f'learning diverged ({error}); rolled back to the last good state')
 
 
 def rollout(

@@ -22,6 +22,7 @@ import torch
 from maxent_learner.checkpoint_service import CheckpointService
 from maxent_learner.extraction_action import ExtractionAction
 from maxent_learner.learner_status import Rates, State, status_message
+from maxent_learner.offline_action import OfflineAction
 from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer import StepError
@@ -74,7 +75,8 @@ class LearnerNode(Node):
         self._status = self.create_publisher(LearnerStatus, topics.LEARNER_STATUS, qos.LATCHED)
         self._weights = WeightsPublisher(self, self._run.run_id, self._run.task.layout.hash)
         self._checkpoints = CheckpointService(self)
-        self._extraction = ExtractionAction(self, Path(config.skills_folder))
+        skills = Path(config.skills_folder)
+        self._offline = (ExtractionAction(self, skills), OfflineAction(self, skills))
         self._diagnostics = Diagnostics(self, 'learning', self._report)
         self.create_subscription(Step, topics.STEP, self._steps.put, qos.EXPERIENCE)
 
@@ -102,8 +104,9 @@ class LearnerNode(Node):
         self._end()
 
     def close(self) -> None:
-        """Cancel an extraction that is under way."""
-        self._extraction.close()
+        """Cancel what is worked on beside the training."""
+        for action in self._offline:
+            action.close()
 
     @property
     def _is_learning(self) -> bool:

@@ -8,13 +8,16 @@ does not stop the training.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 import shutil
 import sys
 
+from maxent_learner.bag_experience import bag_steps
 from maxent_learner.episode_log import EpisodeResult
+from maxent_learner.experience import Experience, StepError
 from maxent_learner.progress import Progress, Row
 from maxent_learner.run_config import RunConfig
 from maxent_learner.run_folder import RunFolder, new_run_id
@@ -28,6 +31,7 @@ from maxent_learner.skill_export import (
 from maxent_learner.trainer import Trainer
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.checkpoint import CheckpointError
+from maxent_rl.diverged import DivergedError
 from maxent_rl.skill import Skill, SkillError, save_skill
 from maxent_rl.skill_metadata import check_name
 from maxent_robot.robots import get_robot
@@ -48,11 +52,12 @@ class Run:
         Args:
             config: what is learned, and where the results go.
             trainer_config: how.
-            report: is told what cannot be written and what is done instead.
+            report: is told what the bags hold, what cannot be written, and what is done instead.
 
         Raises:
             ResumeError: the checkpoint to resume from is of other settings.
-            ValueError: unknown robot or task, or settings that these refuse.
+            ValueError: unknown robot or task, settings that these refuse, or bags that cannot be
+                learned from.
         """
         self.config = config
         self.report = report
@@ -60,6 +65,7 @@ class Run:
         self.spec = get_robot(config.robot)
         self.task = make_task(self.spec, config.task, **config.options)
         self.trainer = Trainer(config.robot, self.task, trainer_config)
+        self._bags = self._read_bags()
         self.folder = RunFolder(Path(config.run_folder))
         self.resumed = config.resume and self._resume()
         self.run_id = (self.folder.run_id if self.resumed else None) or new_run_id()
@@ -94,6 +100,19 @@ class Run:
             self.progress.draw()
         return row
 
+    def update(self) -> None:
+        """Make one gradient step; what diverges is rolled back and reported.
+
+        Raises:
+            DivergedError: from the same state again and again.
+        """
+        try:
+            self.trainer.update()
+        except DivergedError as error:
+            if self.trainer.hopeless:
+                raise
+            self.report(f'learning diverged ({error}); rolled back to the last good state')
+
     def step_finished(self) -> None:
         """Write scalars and a checkpoint where they are due."""
         steps = self.trainer.steps
@@ -121,7 +140,7 @@ class Run:
             self.spec,
             self.config.skill,
             training_metrics(self.trainer, self.progress.rows),
-            {**origin, 'run_id': self.run_id},
+            {**origin, 'run_id': self.run_id, **self._of_bags()},
             created,
         )
 
@@ -148,8 +167,35 @@ class Run:
         if curve.is_file():
             shutil.copyfile(curve, self.skill_folder / 'curve.png')
 
+    def _read_bags(self) -> dict[str, int]:
+        """Give the trainer what the bags hold; returns transitions by bag."""
+        config, trainer = self.config, self.trainer
+        if not config.bags:
+            return {}
+        recorded = Experience(self.task, trainer.config.buffer_capacity)
+        found = {}
+        for bag in config.bags:
+            before = recorded.transitions
+            self._read_bag(Path(bag), recorded)
+            found[bag] = recorded.transitions - before
+        if recorded.refused:
+            self.report(f'{recorded.refused} steps of the bags cannot be learned from')
+        trainer.use_recorded(recorded, trainer.config.bag_share)
+        return found
+
+    def _read_bag(self, bag: Path, recorded: Experience) -> None:
+        seed, options = self.trainer.config.seed, self.config.options
+        for step in bag_steps(bag, self.spec, self.task, options, seed, self.report):
+            with suppress(StepError):  # counted
+                recorded.take(step)
+
+    def _of_bags(self) -> dict[str, object]:
+        if not self._bags:
+            return {}
+        return {'bags': self._bags, 'bag_share': self.trainer.config.bag_share}
+
     def _resume(self) -> bool:
-        if not self.trainer.resume(self.folder.checkpoints):
+        if not self.trainer.resume(self.folder.checkpoints, self.report):
             self.report(f'nothing to resume in {self.folder.checkpoints}: starting anew')
             return False
         self.trainer.version = max(self.trainer.version, self.folder.last_version())

@@ -20,6 +20,7 @@ class RunConfig:
     world: tuple[str, ...] = setting(
         (), "what is varied of the simulation, such as 'terrain=slope'; kept with the run"
     )
+    bags: tuple[str, ...] = setting((), 'bags to learn from, too; how much, says bag_share')
     skill: str = setting('', 'name of the skill that the run makes; empty: ROBOT_TASK')
     run_folder: str = setting('runs/default', 'folder for checkpoints, logs and the curve')
     skills_folder: str = setting('skills', 'folder that gets the folder of the finished skill')

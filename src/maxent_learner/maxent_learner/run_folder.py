@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a training run: config.json, checkpoint/, and the number of the last version."""
+"""The folder of a training run: config.json, checkpoint/, replay/, number of the last version."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 import uuid
 
+from maxent_rl.durable import write_file
+
 OWN_FILES = (
     'config.json',
     'checkpoint',
+    'replay',
     'last_version',
     'progress.jsonl',
     'tensorboard',
@@ -57,11 +60,8 @@ class RunFolder:
 
     def describe(self, run_id: str, content: Mapping[str, Any]) -> None:
         """Write config.json."""
-        self.path.mkdir(parents=True, exist_ok=True)
         text = json.dumps({'run_id': run_id, **content}, indent=2) + '\n'
-        partial = self._config.with_suffix(f'.{os.getpid()}.tmp')
-        partial.write_text(text, encoding='utf-8')
-        partial.replace(self._config)
+        write_file(self._config, text.encode())
 
     def note_version(self, version: int) -> None:
         """Remember the newest published version, so that no number is ever used twice.
@@ -69,7 +69,7 @@ class RunFolder:
         Policy nodes refuse a version that is not newer than theirs; after a crash the newest
         checkpoint may be older than the newest published version.
         """
-        self._version.write_text(f'{version}\n', encoding='utf-8')
+        write_file(self._version, f'{version}\n'.encode())
 
     def last_version(self) -> int:
         """Return the number kept by `note_version`, 0 if there is none."""

@@ -8,8 +8,9 @@ and resumed equals, bit for bit, one that never stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,19 @@ import numpy as np
 import torch
 
 from maxent_learner.episode_log import EpisodeLog, EpisodeResult
+from maxent_learner.experience import Experience, StepError
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.algorithms import make_algorithm
-from maxent_rl.checkpoint import load_newest_checkpoint, save_checkpoint
+from maxent_rl.checkpoint import (
+    CheckpointError,
+    load_newest_checkpoint,
+    save_checkpoint,
+    saved_scalars,
+)
 from maxent_rl.diverged import DivergedError
-from maxent_rl.pixels import are_pixels, pixel_count
-from maxent_rl.replay_buffer import ReplayBuffer
+from maxent_rl.replay_buffer import Batch, ReplayBuffer, join
+from maxent_rl.replay_segments import ReplayMark, ReplaySegments
+from maxent_rl.segment_blocks import SegmentError
 from maxent_rl.weights import encode
 from maxent_robot.types import NANOSECONDS
 
@@ -33,13 +41,13 @@ if TYPE_CHECKING:
 SNAPSHOT_EVERY = 500  # updates between states to roll back to
 MAX_ROLLBACKS = 5  # in a row, to the same state
 
+__all__ = ['ResumeError', 'StepError', 'Trainer']
 
-class StepError(ValueError):
-    """A step that cannot be learned from; the text says why."""
+_logger = logging.getLogger(__name__)
 
 
 class ResumeError(RuntimeError):
-    """A checkpoint that belongs to another robot, task or configuration."""
+    """A run that cannot be continued: it is damaged or of another configuration or version."""
 
 
 class Trainer:
@@ -59,52 +67,46 @@ class Trainer:
         self.algorithm = make_algorithm(
             config.algorithm, obs_dim, act_dim, config.options, int(network_seed), image
         )
-        self._buffer = ReplayBuffer(config.buffer_capacity, obs_dim, act_dim, image)
-        self._vector_dim = obs_dim - pixel_count(image)
+        self._live = Experience(task, config.buffer_capacity)
+        self._recorded: Experience | None = None  # out of bags, beside what comes in live
+        self._recorded_share = 0.0
         self._rng = np.random.default_rng(sampling_seed)
-        self._shapes = {'observation': (obs_dim,), 'action': (act_dim,)}
-        self._cursor: tuple[str, int, int] | None = None  # session, episode, index of last step
-        self._stamp_ns = 0  # of that step
-        self._robot_time_ns = 0
         self._metrics: dict[str, float] = {}
         self._published_steps = 0
         self.episodes = EpisodeLog()
-        self.steps = 0  # transitions learned from
         self.updates = 0
         self.version = 1  # of the policy that `policy_payload` returns
-        self.gaps = 0  # segments cut off by lost or refused steps
-        self.refused = 0
         self.rollbacks = 0
+        self.lost_transitions = 0  # of the replay buffer, damaged or missing on disk
+        self._segments: ReplaySegments | None = None
         self._rollbacks_in_a_row = 0
         self._remember()
 
     def observe(self, step: StepRecord) -> EpisodeResult | None:
         """Take a step in the order in which it was made; returns the episode it finished.
 
-        What is stored is the applied action. Across a gap in `index`, or a change of session or
-        episode, nothing is: the observation begins a new segment.
+        See `Experience.take` for what is stored.
 
         Raises:
-            StepError: wrong layout or size, a number that is not finite, or an image that is
-                none.
+            StepError: as there.
         """
-        reason = self._fault(step)
-        if reason is not None:
-            self.refused += 1
-            self._cursor = None
-            raise StepError(f'step {step.index} of episode {step.episode}: {reason}')
-        place = (step.session_id, step.episode, step.index)
-        if place == self._cursor:
-            return None  # delivered twice
-        follows = step.index > 0 and self._cursor == (*place[:2], step.index - 1)
-        if follows:
-            self._add(step)
-        else:
-            self.gaps += step.index > 0
-            self._buffer.begin(step.observation)
-        self._cursor = None if step.terminated or step.truncated else place
-        self._stamp_ns = step.stamp_ns
-        return self.episodes.add(step, transition=follows)
+        follows = self._live.take(step)
+        return None if follows is None else self.episodes.add(step, transition=follows)
+
+    def use_recorded(self, recorded: Experience, share: float) -> None:
+        """Draw a share in (0, 1] of every batch from recorded experience; 1: all of it.
+
+        Half and half is what Ball et al. 2023 (RLPD) recommend. The recorded experience is not
+        part of a checkpoint: it lies in its bags.
+
+        Raises:
+            ValueError: a share out of range, or recorded experience without a transition.
+        """
+        if not 0.0 < share <= 1.0:
+            raise ValueError(f'the share of recorded experience must be in (0, 1], is {share}')
+        if len(recorded.buffer) == 0:
+            raise ValueError('the bags hold no transition that can be learned from')
+        self._recorded, self._recorded_share = recorded, share
 
     def updates_due(self) -> int:
         """Gradient steps owed for the transitions received so far."""
@@ -120,9 +122,8 @@ class Trainer:
                 good state, at most `SNAPSHOT_EVERY` updates ago; the step counts as made.
         """
         self.updates += 1
-        batch = self._buffer.sample(self.algorithm.config.batch_size, self._rng)
         try:
-            self._metrics = self.algorithm.update(batch)
+            self._metrics = self.algorithm.update(self._batch())
         except DivergedError:
             self.rollbacks += 1
             self._rollbacks_in_a_row += 1
@@ -131,6 +132,38 @@ class Trainer:
         if self.updates % SNAPSHOT_EVERY == 0:
             self._remember()
         return self._metrics
+
+    def _batch(self) -> Batch:
+        size, rng = self.algorithm.config.batch_size, self._rng
+        if self._recorded is None:
+            return self._buffer.sample(size, rng)
+        recorded = round(self._recorded_share * size)
+        parts = ((self._recorded.buffer, recorded), (self._buffer, size - recorded))
+        return join([buffer.sample(count, rng) for buffer, count in parts if count > 0])
+
+    @property
+    def _buffer(self) -> ReplayBuffer:
+        return self._live.buffer
+
+    @property
+    def steps(self) -> int:
+        """Transitions that came in live."""
+        return self._live.transitions
+
+    @property
+    def recorded_transitions(self) -> int:
+        """Transitions out of bags."""
+        return 0 if self._recorded is None else self._recorded.transitions
+
+    @property
+    def gaps(self) -> int:
+        """Segments cut off by lost or refused steps."""
+        return self._live.gaps
+
+    @property
+    def refused(self) -> int:
+        """Steps that could not be learned from."""
+        return self._live.refused
 
     @property
     def hopeless(self) -> bool:
@@ -149,8 +182,9 @@ class Trainer:
 
     @property
     def robot_time_s(self) -> float:
-        """Seconds of robot time learned from: the time that the transitions took."""
-        return self._robot_time_ns / NANOSECONDS
+        """Seconds of robot time learned from: the time that the transitions took, bags' too."""
+        recorded_ns = 0 if self._recorded is None else self._recorded.robot_time_ns
+        return (self._live.robot_time_ns + recorded_ns) / NANOSECONDS
 
     @property
     def publish_due(self) -> bool:
@@ -168,80 +202,92 @@ class Trainer:
         return encode(self.algorithm.policy_tensors())
 
     def recorded_states(self, count: int) -> torch.Tensor:
-        """Observations (k, n) drawn from the buffer, k <= count; the same each time."""
-        return self._buffer.observations(count, np.random.default_rng(self.config.seed))
+        """Observations (k, n) drawn from experience, k <= count; the same each time."""
+        rng = np.random.default_rng(self.config.seed)
+        if self._recorded is not None and len(self._buffer) == 0:
+            return self._recorded.buffer.observations(count, rng)
+        return self._buffer.observations(count, rng)
 
     def save(self, root: Path) -> None:
-        """Write everything that `resume` needs as the newest checkpoint under `root`."""
+        """Write everything that `resume` needs as the newest checkpoint under `root`.
+
+        What came into the replay buffer since the last time goes first, to the folder `replay`
+        beside `root`.
+
+        Raises:
+            OSError: for instance a full disk; the earlier checkpoints are as before, and the
+                next call writes what this one could not.
+        """
+        segments = self._replay_beside(root)
+        mark = segments.append(self._buffer)
         algorithm_tensors, algorithm_scalars = self.algorithm.state()
         tensors = {f'algorithm.{name}': value for name, value in algorithm_tensors.items()}
-        for name, array in self._buffer.state().items():
-            tensors[f'buffer.{name}'] = torch.from_numpy(np.array(array))
         scalars = {
             'identity': self._identity(),
             'algorithm': algorithm_scalars,
+            'replay': dataclasses.asdict(mark),
             'rng': self._rng.bit_generator.state,
             'episodes': self.episodes.state(),
-            'cursor': self._cursor,
+            'experience': self._live.state(),
             'metrics': self._metrics,
             **{name: getattr(self, name) for name in _COUNTERS},
         }
         save_checkpoint(root, self.steps, tensors, scalars)
+        kept = [each['replay'] for each in saved_scalars(root) if 'replay' in each]
+        segments.remove_unneeded([ReplayMark(**each) for each in kept])
 
-    def resume(self, root: Path) -> bool:
+    def resume(self, root: Path, report: Callable[[str], None] = _logger.warning) -> bool:
         """Continue from the newest whole checkpoint under `root`; False if there is none.
 
+        Transitions that are damaged or missing on disk are counted in `lost_transitions`, and
+        learning goes on with the others.
+
+        Args:
+            root: folder of the run's checkpoints, as given to `save`.
+            report: is told what was lost.
+
         Raises:
-            ResumeError: the checkpoint is of another robot, task or configuration.
+            ResumeError: no checkpoint is whole, or it is of another robot, task or configuration,
+                or another version of this software wrote it.
         """
-        checkpoint = load_newest_checkpoint(root)
+        try:
+            checkpoint = load_newest_checkpoint(root)
+        except CheckpointError as error:
+            raise ResumeError(str(error)) from error
         if checkpoint is None:
             return False
         scalars = checkpoint.scalars
         self._check_identity(root, scalars['identity'])
-        parts: dict[str, dict[str, Any]] = {'algorithm': {}, 'buffer': {}}
-        for name, tensor in checkpoint.tensors.items():
-            part, _, rest = name.partition('.')
-            parts[part][rest] = tensor if part == 'algorithm' else tensor.numpy()
-        self.algorithm.load_state(parts['algorithm'], scalars['algorithm'])
-        self._buffer.load_state(parts['buffer'])
+        tensors = {name.partition('.')[2]: each for name, each in checkpoint.tensors.items()}
+        self.algorithm.load_state(tensors, scalars['algorithm'])
         self._rng.bit_generator.state = scalars['rng']
         self.episodes = EpisodeLog.from_state(scalars['episodes'])
-        cursor = scalars['cursor']
-        self._cursor = None if cursor is None else (cursor[0], cursor[1], cursor[2])
         self._metrics = dict(scalars['metrics'])
         for name in _COUNTERS:
             setattr(self, name, scalars[name])
+        self._restore_replay(root, ReplayMark(**scalars['replay']), report)
+        self._live.load_state(scalars['experience'])
         self._remember()
         return True
 
-    def _fault(self, step: StepRecord) -> str | None:
-        """Say what is wrong with a step, None if nothing is."""
-        if step.layout_hash != self.task.layout.hash:
-            return (
-                f'observation layout {step.layout_hash} is not {self.task.layout.hash} of task '
-                f'{self.task.name}: policy and learner must be given the same task'
-            )
-        if step.observation.shape != self._shapes['observation']:
-            return f'observation has shape {step.observation.shape}'
-        if not np.all(np.isfinite(step.observation)):
-            return 'observation is not finite'
-        if not are_pixels(step.observation[self._vector_dim :]):
-            return 'its image holds numbers that are not n/255'
-        if step.index == 0:
-            return None
-        if step.applied_action.shape != self._shapes['action']:
-            return f'applied_action has shape {step.applied_action.shape}'
-        if not (np.all(np.abs(step.applied_action) <= 1.0) and np.isfinite(step.reward)):
-            return 'applied_action is outside [-1, 1] or the reward is not finite'
-        return None
+    def _replay_beside(self, root: Path) -> ReplaySegments:
+        folder = root.parent / 'replay'
+        if self._segments is None or self._segments.folder != folder:
+            self._segments = ReplaySegments(folder)
+        return self._segments
 
-    def _add(self, step: StepRecord) -> None:
-        self._buffer.add(
-            step.applied_action, step.reward, step.observation, step.terminated, step.truncated
-        )
-        self.steps += 1
-        self._robot_time_ns += step.stamp_ns - self._stamp_ns
+    def _restore_replay(self, root: Path, mark: ReplayMark, report: Callable[[str], None]) -> None:
+        segments = self._replay_beside(root)
+        try:
+            lost = segments.restore(self._buffer, mark)
+        except SegmentError as error:
+            raise ResumeError(f'{segments.folder}: {error}') from error
+        if lost > 0:
+            self.lost_transitions += lost
+            report(
+                f'{lost} of {mark.transitions} transitions in {segments.folder} are damaged or '
+                'missing; learning goes on with the others'
+            )
 
     def _remember(self) -> None:
         """Keep the present state of the algorithm to roll back to."""
@@ -256,6 +302,7 @@ class Trainer:
             'layout_hash': self.task.layout.hash,
             **{name: config[name] for name in _STRUCTURAL},
             'algorithm_options': list(self.config.algorithm_options),
+            'recorded_transitions': self.recorded_transitions,
         }
 
     def _check_identity(self, root: Path, theirs: Mapping[str, Any]) -> None:
@@ -269,14 +316,10 @@ class Trainer:
 
 _STRUCTURAL = ('algorithm', 'buffer_capacity', 'seed')
 _COUNTERS = (
-    'steps',
     'updates',
     'version',
-    'gaps',
-    'refused',
     'rollbacks',
-    '_stamp_ns',
-    '_robot_time_ns',
+    'lost_transitions',
     '_published_steps',
 )
 

@@ -32,6 +32,9 @@ class TrainerConfig:
     updates_per_step: float = setting(2.0, 'gradient steps per transition', 0)
     learning_starts: int = setting(500, 'transitions to collect before the first update', 1)
     buffer_capacity: int = setting(1_000_000, 'observations kept, the oldest go first', 2)
+    bag_share: float = setting(
+        0.5, 'share of every batch that is drawn from bags, if there are any', 0.0
+    )
     publish_every: int = setting(10, 'transitions from one published policy to the next', 1)
     checkpoint_every: int = setting(2_000, 'transitions from one checkpoint to the next', 1)
     seed: int = setting(0, 'of networks, exploration and sampling', 0)

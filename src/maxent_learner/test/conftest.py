@@ -3,8 +3,10 @@
 
 from dataclasses import replace
 
+from mcap.writer import Writer
 import numpy as np
 import pytest
+from rclpy.serialization import serialize_message
 
 from maxent_rl.runner import configure_torch
 from maxent_robot.episode_outputs import StepRecord
@@ -110,3 +112,30 @@ def change():
 @pytest.fixture
 def small_options():
     return SMALL
+
+
+@pytest.fixture
+def write_bag(tmp_path):
+    """Return a function that writes (topic, message) pairs into an MCAP file and returns its path.
+
+    Log times are `step_ns` apart; the file holds no definitions, so types are as installed.
+    """
+
+    def write(messages, step_ns=1_000_000):
+        path = tmp_path / 'bag.mcap'
+        with path.open('wb') as file:
+            writer = Writer(file)
+            writer.start()
+            channels = {}
+            for number, (topic, message) in enumerate(messages):
+                if topic not in channels:
+                    package, kind, _ = type(message).__module__.split('.')
+                    name = f'{package}/{kind}/{type(message).__name__}'
+                    schema = writer.register_schema(name, 'ros2msg', b'')
+                    channels[topic] = writer.register_channel(topic, 'cdr', schema)
+                stamp = number * step_ns
+                writer.add_message(channels[topic], stamp, serialize_message(message), stamp)
+            writer.finish()
+        return path
+
+    return write

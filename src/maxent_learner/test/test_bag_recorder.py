@@ -21,7 +21,8 @@ from rosbags.rosbag2 import Reader
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 
-from maxent_learner.bag_recorder import BagRecorder, free_path, summary
+from maxent_learner.bag_recorder import BagRecorder, free_path
+from maxent_learner.recording_summary import RecordingSummary, TopicSummary
 from maxent_ros import qos, topics
 from maxent_ros.conversions import from_step_record
 from maxent_ros.parameters import ParameterError
@@ -109,13 +110,14 @@ def test_topics_are_those_of_the_recorders_own_namespace(ros, tmp_path):
     for namespace in ('left', 'right'):
         ros.add(Talker, namespace=namespace)
     recorder = ros.add(BagRecorder, namespace='left', parameters={'folder': str(tmp_path / 'bag')})
-    ros.spin_until(lambda: len(recorder.counts) >= 5, TIMEOUT_S)
+    ros.spin_until(lambda: len(recorder.counts) >= 6, TIMEOUT_S)
     assert set(recorder.counts) == {
         '/clock',
         '/diagnostics',
         '/left/learner/policy_chunk',
         '/left/policy/step',
         '/left/robot/joint_states',
+        '/rosout',
     }
 
 
@@ -146,7 +148,11 @@ def test_a_folder_that_cannot_be_written_is_refused_by_name(ros, tmp_path):
 def test_a_nearly_full_disk_ends_the_recording_with_a_whole_bag(ros, talker, tmp_path):
     recorder = ros.add(
         BagRecorder,
-        parameters={'folder': str(tmp_path / 'bag'), 'minimum_free_megabytes': 1e15},
+        parameters={
+            'folder': str(tmp_path / 'bag'),
+            'topics': ['policy/step'],
+            'minimum_free_megabytes': 1e15,
+        },
     )
     ros.spin_until((tmp_path / 'bag' / 'metadata.yaml').exists, TIMEOUT_S, 'the bag is closed')
     ros.remove(recorder)
@@ -155,8 +161,9 @@ def test_a_nearly_full_disk_ends_the_recording_with_a_whole_bag(ros, talker, tmp
 
 
 def test_the_summary_counts_each_topic():
-    assert summary({'/b': 20, '/a': 100}) == '120 messages: 100 /a, 20 /b'
-    assert summary({}) == '0 messages'
+    found = RecordingSummary({'/b': TopicSummary(20, lost=3), '/a': TopicSummary(100)})
+    assert str(found) == '120 messages: 100 /a, 20 /b (3 lost)'
+    assert str(RecordingSummary({})) == '0 messages'
 
 
 @contextlib.contextmanager

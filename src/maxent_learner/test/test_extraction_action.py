@@ -128,7 +128,7 @@ def test_closed_at_work_it_ends_at_once(ros, extractor, person, ask):
     ask(new_name='never', steps=100_000)
     ros.spin_until(lambda: person.feedback, 20.0)
     ros.remove(extractor)
-    assert not extractor._action._busy.locked()
+    assert not extractor._actions[0]._busy.locked()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 """A run on disk: new, resumed, finished, and on a disk that gives no more."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -139,3 +142,94 @@ def test_a_folder_that_cannot_be_written_is_reported_and_learning_goes_on(
     assert 'cannot write skill' in run.save_skill()
     run.close()
     assert all('goes on' in complaint for complaint in complaints)
+
+
+def test_fault_23_what_was_lost_of_the_experience_is_reported(
+    make_run, source, tmp_path, complaints
+):
+    run = make_run()
+    learn(run, source.steps(episodes=3))
+    run.close()
+    (segment,) = (tmp_path / 'run' / 'replay').iterdir()
+    os.truncate(segment, segment.stat().st_size - 1)
+    again = make_run(resume=True)
+    assert again.resumed
+    assert again.trainer.steps == 30
+    assert again.trainer.lost_transitions == 10
+    assert '10 of 30 transitions' in complaints[0]
+    learn(again, source.steps(episodes=2))
+    assert again.trainer.steps == 50
+    assert again.close() == ''
+
+
+# Trains while the kernel refuses files larger than so many bytes, as a full disk does in the
+# middle of a write; then with space again. Prints what was reported.
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from maxent_learner.run import Run
+from maxent_learner.run_config import RunConfig
+from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.checkpoint import load_newest_checkpoint
+from maxent_rl.runner import configure_torch
+from conftest import SMALL, StepSource
+configure_torch()
+folder, limit = Path(sys.argv[1]), int(sys.argv[2])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def make(resume=False):
+    config = RunConfig(run_folder=str(folder), resume=resume)
+    return Run(config, TrainerConfig(learning_starts=20, algorithm_options=SMALL), print)
+def learn(episodes):
+    for step in source.steps(episodes):
+        run.trainer.observe(step)
+        while run.trainer.updates_due() > 0:
+            run.trainer.update()
+def content():
+    return {str(path): path.read_bytes() for name in ('checkpoint', 'replay')
+            for path in (folder / name).rglob('*') if path.is_file()}
+def free(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+source, run = StepSource(), make()
+learn(3)
+assert run.checkpoint() == ''
+before = content()
+free(limit)
+for _ in range(2):
+    learn(2)
+    assert 'cannot write checkpoint' in run.checkpoint()
+    now = content()
+    grown = {name for name in now if now[name] != before.get(name)}
+    assert all(now.get(name, b'').startswith(old) for name, old in before.items())
+    assert not [name for name in now if '.tmp-' in name], now.keys()
+    assert grown <= {str(folder / 'replay' / 'segment-00000001.bin')}, grown
+assert load_newest_checkpoint(folder / 'checkpoint').step == 30
+assert run.trainer.updates == 2 * (70 - 20)
+early = make(resume=True)
+assert early.trainer.steps == len(early.trainer._buffer) == 30
+free(resource.RLIM_INFINITY)
+learn(1)
+assert run.checkpoint() == ''
+again = make(resume=True)
+ours, theirs = run.trainer._buffer.state(), again.trainer._buffer.state()
+assert all((ours[name] == theirs[name]).all() for name in ours)
+assert again.trainer.policy_payload() == run.trainer.policy_payload()
+assert (again.trainer.steps, again.trainer.lost_transitions) == (80, 0)
+"""
+
+
+@pytest.mark.parametrize('limit', [6_000, 40_000])  # segments, or tensors, do not fit
+def test_fault_24_on_a_full_disk_the_old_checkpoint_stays_and_the_next_one_is_whole(
+    tmp_path, limit
+):
+    here = os.path.dirname(__file__)
+    done = subprocess.run(
+        [sys.executable, '-c', FULL_DISK, str(tmp_path / 'run'), str(limit)],
+        env={**os.environ, 'PYTHONPATH': f'{here}:{os.environ.get("PYTHONPATH", "")}'},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    reports = [line for line in done.stdout.splitlines() if 'cannot write checkpoint' in line]
+    assert len(reports) == 2
+    assert all('training goes on' in line for line in reports)

@@ -25,10 +25,11 @@ def test_an_earlier_run_is_set_aside_and_logs_of_processes_stay(tmp_path):
     folder = RunFolder(tmp_path)
     folder.describe('abc', {})
     folder.checkpoints.mkdir()
+    (tmp_path / 'replay').mkdir()
     (tmp_path / 'guard.log').touch()
     aside = folder.set_aside()
     assert aside == tmp_path / 'earlier-abc'
-    assert {path.name for path in aside.iterdir()} == {'config.json', 'checkpoint'}
+    assert {path.name for path in aside.iterdir()} == {'config.json', 'checkpoint', 'replay'}
     assert {path.name for path in tmp_path.iterdir()} == {'earlier-abc', 'guard.log'}
 
 

@@ -20,3 +20,25 @@ def test_state_signals_and_commands_of_every_robot_are_recorded(robot: str) -> N
     known = ROBOT_TOPICS[robot]
     wanted = {known.joint_states, *(s.topic for s in known.signals.values()), COMMANDS[robot]}
     assert wanted <= set(SYSTEM_TOPICS)
+
+
+SERVICES_AND_ACTIONS = {
+    topics.FOLLOW_JOINT_TRAJECTORY,
+    topics.MINITAUR_TRAJECTORY,
+    topics.DCLAW_TRAJECTORY,
+    topics.DCLAW_ENGAGE,
+    topics.EMERGENCY_STOP_SERVICE,
+    topics.CLEAR_EMERGENCY_STOP_SERVICE,
+    topics.GET_LATEST_POLICY,
+    topics.SAVE_CHECKPOINT,
+    topics.EXTRACT_COMPOSITION,
+    topics.LIST_SKILLS,
+    topics.ACTIVATE_SKILL,
+    topics.COMPOSE_SKILLS,
+    topics.RESET_SIMULATION,
+}
+
+
+def test_no_topic_of_the_system_is_forgotten() -> None:
+    named = {value for name, value in vars(topics).items() if name.isupper()}
+    assert named - SERVICES_AND_ACTIONS <= set(SYSTEM_TOPICS)

@@ -23,9 +23,9 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from maxent_rl.durable import remove_leftovers, write_folder
+from maxent_rl.durable import make_folder, remove_leftovers, write_folder
 
-SCHEMA = 1
+SCHEMA = 2  # 1 held the replay buffer, too
 
 _TENSORS = 'tensors.safetensors'
 _SCALARS = 'scalars.json'
@@ -74,7 +74,7 @@ def save_checkpoint(
     """
     if keep < 2:
         raise CheckpointError(f'keep must be at least 2, got {keep}: a lone one may be damaged')
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     remove_leftovers(root)
     try:
         text = json.dumps(dict(scalars), allow_nan=False, sort_keys=True)
@@ -116,6 +116,20 @@ def load_newest_checkpoint(root: Path) -> Checkpoint | None:
     return None
 
 
+def saved_scalars(root: Path) -> list[dict[str, Any]]:
+    """Return the scalars of all checkpoints in `root`, newest first, as far as they are JSON.
+
+    Nothing is verified: this is for what must be kept as long as a checkpoint may need it.
+    """
+    found = []
+    for folder in _folders(root):
+        try:
+            found.append(dict(json.loads((folder / _SCALARS).read_bytes())))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            _logger.info('no scalars in %s, damaged or half removed: %s', folder, error)
+    return found
+
+
 def _folders(root: Path) -> list[Path]:
     """Checkpoints in `root`, newest first."""
     if not root.is_dir():
@@ -132,7 +146,10 @@ def _verified_files(folder: Path) -> tuple[int, dict[str, bytes]]:
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         if manifest['schema'] != SCHEMA:
-            raise CheckpointError(f'{folder}: schema {manifest["schema"]}, this reads {SCHEMA}')
+            raise CheckpointError(
+                f'{folder}: schema {manifest["schema"]}, this reads {SCHEMA}: another version of '
+                'this software wrote it; go on with that one, or start the run anew'
+            )
         step = int(manifest['step'])
         entries = {name: manifest['files'][name] for name in (_TENSORS, _SCALARS)}
         files = {name: (folder / name).read_bytes() for name in entries}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from maxent_rl.pixels import from_bytes, pixel_count, to_bytes
+
+Columns = Mapping[str, NDArray[np.generic]]  # name to (slots, ...)
 
 
 class Batch(NamedTuple):
@@ -38,6 +40,11 @@ def check_batch(batch: Batch, obs_dim: int, act_dim: int) -> None:
             raise ValueError(f'batch {name} must have shape {shape}, got {tuple(tensor.shape)}')
 
 
+def join(batches: Sequence[Batch]) -> Batch:
+    """Return batches as one, in their order."""
+    return Batch(*(torch.cat(tensors) for tensors in zip(*batches, strict=True)))
+
+
 class ReplayBuffer:
     """Ring of slots (observation, the action that led to it, reward, flags, first of segment).
 
@@ -46,6 +53,8 @@ class ReplayBuffer:
     from it uniformly in O(batch), and overwriting a slot drops the transition that starts there.
     `capacity` counts observations; a segment of k steps takes k + 1. The image that ends an
     observation is kept as bytes, a quarter of its size, and comes back the same to the bit.
+
+    Slots are numbered as they are written, from 0: slot n lies at n % capacity.
     """
 
     def __init__(
@@ -75,16 +84,32 @@ class ReplayBuffer:
         self._terminated = np.zeros(capacity, np.bool_)
         self._truncated = np.zeros(capacity, np.bool_)
         self._first = np.zeros(capacity, np.bool_)
+        self._policy_version = np.zeros(capacity, np.int64)
         self._queue = np.zeros(capacity, np.int64)  # slots in which a transition ends
         self._head = 0  # position of the oldest transition in the queue
         self._transitions = 0
-        self._cursor = 0  # slot written next
-        self._stored = 0  # slots in use
+        self._written = 0  # slots written so far, or the number of the next one
+        self._stored = 0  # of these are in the ring
         self._open = False  # whether the newest segment may go on
 
     def __len__(self) -> int:
         """Return the number of transitions that can be sampled."""
         return self._transitions
+
+    @property
+    def written(self) -> int:
+        """Slots written so far, those that are overwritten by now included."""
+        return self._written
+
+    @property
+    def oldest(self) -> int:
+        """Number of the oldest slot still stored; `written` if there is none."""
+        return self._written - self._stored
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the newest segment may go on."""
+        return self._open
 
     def begin(self, obs: ArrayLike) -> None:
         """Start an episode segment at obs (n,); an unfinished segment is cut without a flag.
@@ -102,8 +127,11 @@ class ReplayBuffer:
         obs: ArrayLike,
         terminated: bool,
         truncated: bool,
+        policy_version: int = 0,
     ) -> None:
         """Append the step that `action` (m,) made from the newest observation to `obs` (n,).
+
+        `policy_version` says which policy chose the action; it is kept, and not sampled.
 
         Raises:
             ValueError: wrong shape, a value that is not finite or a pixel that is not n/255;
@@ -121,6 +149,7 @@ class ReplayBuffer:
         self._reward[slot] = reward
         self._terminated[slot] = terminated
         self._truncated[slot] = truncated
+        self._policy_version[slot] = policy_version
         self._enqueue(slot)
         self._open = not (terminated or truncated)
 
@@ -151,10 +180,9 @@ class ReplayBuffer:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Copy the content, oldest slot first: what `load_state` needs to go on exactly."""
-        order = (self._cursor - self._stored + np.arange(self._stored)) % self.capacity
-        columns = self._columns()
-        content: dict[str, NDArray[np.generic]] = {k: v[order] for k, v in columns.items()}
+        content = self.slots(self.oldest, self._written)
         content['capacity'] = np.array([self.capacity], np.int64)
+        content['written'] = np.array([self._written], np.int64)
         content['open'] = np.array([self._open], np.bool_)
         return content
 
@@ -164,31 +192,56 @@ class ReplayBuffer:
         Raises:
             ValueError: a name, shape, dtype or the capacity differs; nothing is changed.
         """
-        columns = self._columns()
-        wanted = {*columns, 'capacity', 'open'}
-        if state.keys() != wanted:
-            raise ValueError(f'buffer state: missing or unknown {sorted(state.keys() ^ wanted)}')
+        columns = {k: v for k, v in state.items() if k not in ('capacity', 'written', 'open')}
+        missing = {'capacity', 'written', 'open'} - state.keys()
+        if missing:
+            raise ValueError(f'buffer state: missing {sorted(missing)}')
         capacity = state['capacity'].item()
         if capacity != self.capacity:
             raise ValueError(f'buffer state has capacity {capacity}, this has {self.capacity}')
-        stored = len(state['reward'])
-        for name, column in columns.items():
-            given = state[name]
-            if given.shape != (stored, *column.shape[1:]) or given.dtype != column.dtype:
-                raise ValueError(
-                    f'buffer state {name}: expected {(stored, *column.shape[1:])} '
-                    f'{column.dtype}, got {given.shape} {given.dtype}'
-                )
+        stored = self._count(columns)
         if stored > self.capacity:
             raise ValueError(f'buffer state holds {stored} slots, capacity is {self.capacity}')
-        for name, column in columns.items():
-            column[:stored] = state[name]
-        self._stored, self._cursor = stored, stored % self.capacity
-        ends = np.flatnonzero(~self._first[:stored])
-        ends = ends[ends > 0]  # the oldest slot's predecessor is gone
-        self._head, self._transitions = 0, len(ends)
-        self._queue[: len(ends)] = ends
-        self._open = bool(state['open'].item())
+        written = int(state['written'].item())
+        oldest = written - stored
+        self.restore([(oldest, columns)], oldest, written, bool(state['open'].item()))
+
+    def slots(self, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
+        """Copy the columns of slots number `start` to before `stop`, which must be stored."""
+        places = np.arange(start, stop) % self.capacity
+        return {name: column[places] for name, column in self._columns().items()}
+
+    def restore(
+        self, blocks: Iterable[tuple[int, Columns]], oldest: int, written: int, is_open: bool
+    ) -> int:
+        """Replace the content by slots number `oldest` to before `written`.
+
+        Args:
+            blocks: number of the first slot, and the columns that `slots` returned; ascending.
+            oldest: number of the first slot wanted; what is before it is left out.
+            written: number after the last one wanted; what is behind it is left out.
+            is_open: whether the newest segment may go on.
+
+        Returns:
+            How many slots were missing. A new segment begins behind a hole, so no transition
+            crosses it, and the slots behind it are numbered anew, as if it were not there.
+
+        Raises:
+            ValueError: a block that does not fit; the content is then that of the blocks before.
+        """
+        self._written, self._stored = oldest, 0
+        expected = oldest
+        for number, columns in blocks:
+            start, stop = max(expected, number), min(number + self._count(columns), written)
+            if start < stop:
+                part = {
+                    name: each[start - number : stop - number] for name, each in columns.items()
+                }
+                self._append(part, follows=start == expected)
+                expected = stop
+        self._open = is_open and expected == written
+        self._queue_up()
+        return written - oldest - self._stored
 
     def _observations(self, slots: NDArray[np.int64]) -> Tensor:
         """Whole observations (k, n) in slots (k,)."""
@@ -196,6 +249,40 @@ class ReplayBuffer:
         if self._image.shape[1] == 0:
             return torch.from_numpy(vectors)
         return torch.from_numpy(np.hstack((vectors, from_bytes(self._image[slots]))))
+
+    def _count(self, columns: Columns) -> int:
+        """Slots of which these are the columns; ValueError unless they fit this buffer."""
+        ours = self._columns()
+        if columns.keys() != ours.keys():
+            difference = sorted(columns.keys() ^ ours.keys())
+            raise ValueError(f'buffer state: missing or unknown {difference}')
+        count = len(columns['reward'])
+        for name, column in ours.items():
+            given = columns[name]
+            if given.shape != (count, *column.shape[1:]) or given.dtype != column.dtype:
+                raise ValueError(
+                    f'buffer state {name}: expected {(count, *column.shape[1:])} '
+                    f'{column.dtype}, got {given.shape} {given.dtype}'
+                )
+        return count
+
+    def _append(self, columns: Columns, follows: bool) -> None:
+        """Write slots behind the newest, without queueing their transitions."""
+        count = len(columns['reward'])
+        places = (self._written + np.arange(count)) % self.capacity
+        for name, column in self._columns().items():
+            column[places] = columns[name]
+        if not follows:
+            self._first[places[0]] = True
+        self._written += count
+        self._stored += count
+
+    def _queue_up(self) -> None:
+        """Find all transitions anew."""
+        places = np.arange(self.oldest + 1, self._written) % self.capacity
+        ends = places[~self._first[places]]  # none in the oldest, whose predecessor is gone
+        self._head, self._transitions = 0, len(ends)
+        self._queue[: len(ends)] = ends
 
     def _columns(self) -> dict[str, NDArray[np.generic]]:
         image: dict[str, NDArray[np.generic]] = {}
@@ -209,6 +296,7 @@ class ReplayBuffer:
             'terminated': self._terminated,
             'truncated': self._truncated,
             'first': self._first,
+            'policy_version': self._policy_version,
         }
 
     def _parts(self, obs: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -226,7 +314,7 @@ class ReplayBuffer:
         return array
 
     def _write(self, obs: NDArray[np.float32], image: NDArray[np.uint8], first: bool) -> int:
-        slot = self._cursor
+        slot = self._written % self.capacity
         following = (slot + 1) % self.capacity
         if self._transitions > 0 and self._queue[self._head] == following:
             # The oldest transition started in the slot that is now overwritten.
@@ -239,7 +327,8 @@ class ReplayBuffer:
         self._reward[slot] = 0.0
         self._terminated[slot] = False
         self._truncated[slot] = False
-        self._cursor = following
+        self._policy_version[slot] = 0
+        self._written += 1
         self._stored = min(self._stored + 1, self.capacity)
         return slot
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from maxent_rl import losses
+from maxent_rl.conservative import conservative_penalty, penalised, policy_and_uniform
 from maxent_rl.diverged import check_finite
 from maxent_rl.networks import (
     QFunction,
@@ -22,6 +23,7 @@ from maxent_rl.networks import (
     load_prefixed_state,
     perceive,
     prefixed_state,
+    repeat_each,
     share_one_storage,
 )
 from maxent_rl.replay_buffer import Batch, check_batch
@@ -81,8 +83,9 @@ class SAC:
         """Make one gradient step on everything and move the target Q-functions.
 
         Returns:
-            q_loss (sum of both, eq. 5), policy_loss (eq. 9), temperature (used in this update),
-            entropy (nats, of the batch's sampled actions), q_mean (of the first Q-function).
+            q_loss (sum of both, eq. 5, and the conservative penalty), policy_loss (eq. 9),
+            temperature (used in this update), entropy (nats, of the batch's sampled actions),
+            q_mean (of the first Q-function).
 
         Raises:
             DivergedError: a loss or gradient is not finite; no parameter was changed.
@@ -95,6 +98,8 @@ class SAC:
         seen = perceive((self.policy, self.q1, self.q2), batch.obs)
         q1, q2 = self.q1.value(seen[1], batch.action), self.q2.value(seen[2], batch.action)
         q_loss = losses.q_loss(q1, q2, target)
+        if self.config.conservative_weight > 0.0:
+            q_loss = q_loss + self._conservative_loss(seen, q1, q2, temperature)
         policy_loss, mean_log_prob = self._policy_loss(seen, temperature)
         gradient = self._gradient(q_loss + policy_loss, mean_log_prob.detach())
         figures = torch.stack(
@@ -170,6 +175,24 @@ class SAC:
             return losses.soft_q_target(
                 batch.reward, batch.terminated, q, log_prob, temperature, self.config.discount
             )
+
+    def _conservative_loss(
+        self, seen: Sequence[Tensor], q1: Tensor, q2: Tensor, temperature: Tensor
+    ) -> Tensor:
+        """Weighted penalty of both Q-functions, whose values of the batch's actions are given."""
+        n = penalised(len(q1))
+        actions, density = policy_and_uniform(self.policy, seen[0][:n].detach(), self._generator)
+        k, flat = density.shape[1], actions.flatten(0, 1)
+        penalties = [
+            conservative_penalty(
+                network.value(repeat_each(of_q[:n], k), flat).view_as(density),
+                density,
+                data_q[:n],
+                temperature,
+            )
+            for network, of_q, data_q in ((self.q1, seen[1], q1), (self.q2, seen[2], q2))
+        ]
+        return self.config.conservative_weight * torch.stack(penalties).sum()
 
     def _policy_loss(self, seen: Sequence[Tensor], temperature: Tensor) -> tuple[Tensor, Tensor]:
         of_policy, of_q1, of_q2 = seen

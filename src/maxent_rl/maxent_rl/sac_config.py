@@ -67,6 +67,15 @@ class SACConfig:
             'max': math.log(2.0),  # of the uniform distribution on [-1, 1]: none is higher
         },
     )
+    conservative_weight: float = field(
+        default=0.0,
+        metadata={
+            'doc': 'weight of the penalty on Q of actions that the data lack, for learning from '
+            'bags (Kumar et al. 2020; not in the paper)',
+            'min': 0.0,
+            'max': 1e3,
+        },
+    )
 
     def __post_init__(self) -> None:
         """Check every value against its range."""

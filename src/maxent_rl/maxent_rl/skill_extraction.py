@@ -49,8 +49,11 @@ class SkillExtraction:
         mode: str,
         config: ExtractionConfig,
         seed: int,
+        states: Tensor | None = None,
     ) -> None:
         """Compose the skills; with a SAC skill among them the result is one, too.
+
+        `states` (k, n) are those to fit on, say, out of bags; None: those that the skills keep.
 
         Raises:
             CompositionError: the skills cannot be composed, hold no states, or are NAF skills,
@@ -59,7 +62,7 @@ class SkillExtraction:
         self.composition = compose(skills, weights, mode)  # type: ignore[arg-type]
         self._recipe = (skills, weights, mode)
         self._start = _starting_point(skills)
-        self._states = _states(skills)
+        self._states = _states(skills) if states is None else states
         self.config, self.seed = config, seed
         kind = _KINDS[self._start.metadata.algorithm]
         self._extractor = EXTRACTORS[kind](self.composition, config, seed, self._start.policy())

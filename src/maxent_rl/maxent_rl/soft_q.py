@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from maxent_rl import losses
+from maxent_rl.conservative import conservative_penalty, penalised
 from maxent_rl.diverged import check_finite
 from maxent_rl.networks import (
     QFunction,
@@ -79,6 +80,8 @@ class SoftQ:
         target = self._target(batch)
         q1, q2 = self.q1(batch.obs, batch.action), self.q2(batch.obs, batch.action)
         q_loss = losses.q_loss(q1, q2, target)
+        if self.config.conservative_weight > 0.0:
+            q_loss = q_loss + self._conservative_loss(batch.obs, q1, q2)
         q_gradient = self._q.gradient(q_loss)
         moved, direction = self._stein(batch.obs)
         # eq. 3.12: the chain rule carries the particles' directions into the network
@@ -148,19 +151,34 @@ class SoftQ:
 
     def _target(self, batch: Batch) -> Tensor:
         """Soft Bellman backup (b,) of eq. 3.9 with the soft value of eq. 3.8."""
-        config, obs = self.config, batch.next_obs
-        size, k = len(obs), config.value_samples
         with torch.no_grad():
-            if config.value_width > 0.0:
-                noise = self._noise(size)
-                centres = torch.tanh(self.policy.samples(obs, noise))
-                actions, density = mixed_proposal(centres, k, config.value_width, self._generator)
-            else:
-                actions, density = uniform_proposal(size, k, self.act_dim, self._generator)
-            flat = repeat_each(obs, k), actions.reshape(size * k, self.act_dim)
-            q = torch.minimum(self._q1_target(*flat), self._q2_target(*flat)).view(size, k)
+            flat, density = self._proposed(batch.next_obs)
+            q = torch.minimum(self._q1_target(*flat), self._q2_target(*flat)).view_as(density)
             value = soft_value(q, density, self.temperature)
-            return batch.reward + config.discount * (1.0 - batch.terminated) * value
+            return batch.reward + self.config.discount * (1.0 - batch.terminated) * value
+
+    def _conservative_loss(self, obs: Tensor, q1: Tensor, q2: Tensor) -> Tensor:
+        """Weighted penalty of both Q-functions, whose values (b,) of the batch are given."""
+        n = penalised(len(obs))
+        with torch.no_grad():
+            flat, density = self._proposed(obs[:n])
+        penalties = [
+            conservative_penalty(
+                network(*flat).view_as(density), density, data_q[:n], self.temperature
+            )
+            for network, data_q in ((self.q1, q1), (self.q2, q2))
+        ]
+        return self.config.conservative_weight * torch.stack(penalties).sum()
+
+    def _proposed(self, obs: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """K rows of state and proposed action for each of obs (b, n), log-densities (b, k)."""
+        config, size, k = self.config, len(obs), self.config.value_samples
+        if config.value_width > 0.0:
+            centres = torch.tanh(self.policy.samples(obs, self._noise(size)))
+            actions, density = mixed_proposal(centres, k, config.value_width, self._generator)
+        else:
+            actions, density = uniform_proposal(size, k, self.act_dim, self._generator)
+        return (repeat_each(obs, k), actions.reshape(size * k, self.act_dim)), density
 
     def _stein(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Particles (b, k, m) before `tanh`, and the directions in which they should move.

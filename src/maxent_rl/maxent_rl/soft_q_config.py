@@ -54,6 +54,13 @@ class SoftQConfig:
     target_smoothing: float = _setting(
         0.005, 'share of the new parameters in the target at each move [1]', 1e-6, 1.0
     )
+    conservative_weight: float = _setting(
+        0.0,
+        'weight of the penalty on Q of actions that the data lack, for learning from bags '
+        '(Kumar et al. 2020) [none]',
+        0.0,
+        1e3,
+    )
 
     def __post_init__(self) -> None:
         """Check every value against its range."""

@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from maxent_rl.checkpoint import CheckpointError, load_newest_checkpoint, save_checkpoint
+from maxent_rl.checkpoint import (
+    CheckpointError,
+    load_newest_checkpoint,
+    save_checkpoint,
+    saved_scalars,
+)
 
 KILLS = 100
 
@@ -121,9 +126,18 @@ def test_if_none_verifies_training_does_not_silently_start_anew(tmp_path):
 
 def test_a_checkpoint_of_another_schema_is_refused_with_both_versions(tmp_path):
     path = save(tmp_path, 1) / 'manifest.json'
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
-    with pytest.raises(CheckpointError, match='schema 2, this reads 1'):
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
+    with pytest.raises(CheckpointError, match='schema 1, this reads 2: another version'):
         load_newest_checkpoint(tmp_path)
+
+
+def test_scalars_are_listed_newest_first_and_damaged_ones_left_out(tmp_path):
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, {}, {'value': step})
+    assert saved_scalars(tmp_path) == [{'value': 2}, {'value': 1}]
+    (tmp_path / 'checkpoint-00000002' / 'scalars.json').write_bytes(b'{"value"')
+    assert saved_scalars(tmp_path) == [{'value': 1}]
+    assert saved_scalars(tmp_path / 'nowhere') == []
 
 
 @pytest.mark.parametrize('bad', [float('nan'), float('inf'), object(), b'bytes'])

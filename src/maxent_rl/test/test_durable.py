@@ -8,7 +8,13 @@ import signal
 
 import pytest
 
-from maxent_rl.durable import find_folder, remove_leftovers, write_folder
+from maxent_rl.durable import (
+    find_folder,
+    make_folder,
+    remove_leftovers,
+    write_file,
+    write_folder,
+)
 
 
 def content(folder):
@@ -70,3 +76,26 @@ def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {'kept', '.other.tmp-9'}
     remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {'kept'}
+
+
+def test_a_file_is_replaced_as_a_whole_and_its_folder_made(tmp_path):
+    target = tmp_path / 'run' / 'version'
+    write_file(target, b'1')
+    (target.parent / '.version.tmp-123').write_bytes(b'of a killed writer')
+    write_file(target, b'22')
+    assert content(target.parent) == {'version': b'22'}
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path):
+    write_file(tmp_path / 'version', b'1')
+    with small_disk(), pytest.raises(OSError, match='large'):
+        write_file(tmp_path / 'version', bytes(10_000))
+    assert content(tmp_path) == {'version': b'1'}
+
+
+def test_a_folder_is_not_made_where_a_file_is(tmp_path):
+    make_folder(tmp_path / 'a' / 'b')
+    make_folder(tmp_path / 'a' / 'b')
+    (tmp_path / 'file').touch()
+    with pytest.raises(OSError, match='file'):
+        make_folder(tmp_path / 'file' / 'b')

@@ -259,3 +259,84 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
     with pytest.raises(ValueError, match='reward'):
         buffer.load_state({k: v for k, v in buffer.state().items() if k != 'reward'})
     assert set(drawn(buffer)) == {(0, 1, False)}
+
+
+def test_an_existing_seed_draws_the_batches_that_it_always_drew():
+    buffer = ReplayBuffer(7, 1, 1)
+    for number in range(23):
+        if number % 5 == 0:
+            buffer.begin([number])
+        else:
+            buffer.add([0.0], 0.0, [number], False, False)
+    batch = buffer.sample(12, np.random.default_rng(5))
+    assert batch.next_obs[:, 0].tolist() == [21, 22, 17, 22, 19, 19, 21, 18, 22, 17, 18, 18]
+
+
+def test_the_policy_version_of_every_transition_is_kept():
+    buffer = ReplayBuffer(4, 1, 1)
+    buffer.begin([0.0])
+    for version in (3, 4, 2**60, 6):
+        buffer.add([0.0], 0.0, [0.0], False, False, version)
+    buffer.begin([0.0])
+    state = buffer.state()
+    assert state['policy_version'].tolist() == [4, 2**60, 6, 0]
+    assert state['policy_version'].dtype == np.int64
+
+
+def blocks_of(buffer, *bounds):
+    return [(start, buffer.slots(start, stop)) for start, stop in bounds]
+
+
+@settings(max_examples=60, deadline=None)
+@given(events, events, st.integers(2, 9), st.integers(1, 5))
+def test_blocks_of_slots_restore_a_buffer_to_the_place_of_every_slot(
+    history, later, capacity, size
+):
+    buffer, copy = ReplayBuffer(capacity, 2, 1), ReplayBuffer(capacity, 2, 1)
+    play(buffer, history)
+    bounds = [
+        (start, min(start + size, buffer.written))
+        for start in range(buffer.oldest, buffer.written, size)
+    ]
+    marks = buffer.oldest, buffer.written, buffer.is_open
+    assert copy.restore(blocks_of(buffer, *bounds), *marks) == 0
+    for each in (buffer, copy):
+        play(each, ['begin', *later], start=len(history))
+    for name, array in buffer.state().items():
+        np.testing.assert_array_equal(copy.state()[name], array)
+    rows = [each.observations(9, np.random.default_rng(0)) for each in (buffer, copy)]
+    assert torch.equal(*rows)
+    if len(buffer) > 0:
+        assert drawn(copy, size=50) == drawn(buffer, size=50)
+
+
+def test_no_transition_crosses_a_hole_between_blocks():
+    buffer, copy = ReplayBuffer(20, 2, 1), ReplayBuffer(20, 2, 1)
+    play(buffer, ['begin', *['add'] * 11])
+    assert copy.restore(blocks_of(buffer, (0, 4), (7, 12)), 0, 12, True) == 3
+    ends = {pair[1] for pair in drawn(copy)}
+    assert ends == {1, 2, 3, 8, 9, 10, 11}
+    assert copy.written == 9
+    assert copy.is_open
+    copy.add([0.012], -12.0, [12.0, 12.0], False, False)
+    assert (11, 12, False) in drawn(copy)
+
+
+def test_where_the_newest_slots_are_missing_the_segment_is_closed():
+    buffer, copy = ReplayBuffer(20, 2, 1), ReplayBuffer(20, 2, 1)
+    play(buffer, ['begin', *['add'] * 11])
+    assert copy.restore(blocks_of(buffer, (0, 9)), 0, 12, True) == 3
+    assert not copy.is_open
+
+
+def test_blocks_may_reach_beyond_what_is_wanted():
+    buffer, copy = ReplayBuffer(20, 2, 1), ReplayBuffer(20, 2, 1)
+    play(buffer, ['begin', *['add'] * 11])
+    assert copy.restore(blocks_of(buffer, (0, 6), (4, 12)), 3, 10, True) == 0
+    assert {pair[1] for pair in drawn(copy)} == set(range(4, 10))
+
+
+def test_a_block_of_other_columns_is_refused():
+    buffer = ReplayBuffer(8, 2, 1)
+    with pytest.raises(ValueError, match='obs'):
+        buffer.restore([(0, ReplayBuffer(8, 3, 1).slots(0, 2))], 0, 2, False)

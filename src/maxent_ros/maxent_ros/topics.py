@@ -56,6 +56,7 @@ POLICY_CHUNK = 'learner/policy_chunk'
 GET_LATEST_POLICY = 'learner/get_latest_policy'
 SAVE_CHECKPOINT = 'learner/save_checkpoint'
 EXTRACT_COMPOSITION = 'learner/extract_composition'
+TRAIN_OFFLINE = 'learner/train_offline'
 
 LIST_SKILLS = 'policy/list_skills'
 ACTIVATE_SKILL = 'policy/activate_skill'

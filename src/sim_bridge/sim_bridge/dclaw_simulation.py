@@ -162,6 +162,10 @@ class DClawSimulation(RobotSimulation):
             self._eye.close()
             self._eye = None
 
+    def _configuration(self, pose: Vector, signals: Mapping[str, NDArray[Any]]) -> Vector:
+        """Hand and valve, which is at 0 where nothing is known of it."""
+        return np.append(pose, signals['valve'][0] if 'valve' in signals else 0.0)
+
     def _set_motors(self) -> None:
         """Give the motors the target, which MuJoCo clips to the servos' ranges, or let go."""
         off = int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)

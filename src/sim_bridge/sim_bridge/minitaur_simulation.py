@@ -176,6 +176,13 @@ class MinitaurSimulation(RobotSimulation):
         mujoco.mju_rotVecQuat(linear, self._data.qvel[:3], inverse)
         return np.concatenate([self._data.qpos[:3], quaternion, linear, angular])
 
+    def _configuration(self, pose: Vector, signals: Mapping[str, NDArray[Any]]) -> Vector:
+        """Closed legs; without odometry the robot stands level where it started."""
+        configuration = self._standing(pose)
+        if ODOMETRY in signals:
+            configuration[:7] = signals[ODOMETRY][:7]
+        return configuration
+
     def _look(self) -> None:
         self._scratch.mocap_quat[:] = self._data.mocap_quat  # blocks lie at any angle
         super()._look()

@@ -26,6 +26,7 @@ RESET_GAP_NS = 2 * NANOSECONDS  # time that a real motion to the start pose woul
 TARGET = 'target'  # mocap body of every scene: where the goal is shown
 CAMERA = 'overview'  # of every scene
 NOTHING: Mapping[str, float] = MappingProxyType({})
+UNKNOWN: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
 
 class RobotSimulation(ABC):
@@ -143,6 +144,29 @@ class RobotSimulation(ABC):
             return f'a target must be three finite numbers, is {position}'
         self._data.mocap_pos[self.model.body(TARGET).mocapid[0]] = point
         return None
+
+    def show(
+        self, positions: Sequence[float] | Vector, signals: Mapping[str, NDArray[Any]] = UNKNOWN
+    ) -> None:
+        """Take on a measured configuration, for a picture. Before physics go on, `reset`.
+
+        Args:
+            positions: (n,) rad.
+            signals: what the robot told besides, such as the odometry of one that walks; where it
+                is missing, a likely configuration is shown.
+
+        Raises:
+            ValueError: positions of another size, or numbers that are not finite.
+        """
+        pose = np.array(positions, dtype=np.float64)
+        size = len(self.robot.joint_names)
+        if pose.shape != (size,) or not np.isfinite(pose).all():
+            raise ValueError(f'a pose is {size} finite numbers, got {positions}')
+        self._data.qpos[:] = self._configuration(pose, signals)
+
+    def _configuration(self, pose: Vector, _signals: Mapping[str, NDArray[Any]]) -> Vector:
+        """Return all of MuJoCo's qpos for joint angles (n,): of an arm, just these."""
+        return pose
 
     def render(
         self, width: int = 640, height: int = 480, camera: str = CAMERA

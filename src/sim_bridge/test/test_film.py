@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Films: what is written is what was seen, in order and at its pace."""
 
+import shutil
+import subprocess
+
 import numpy as np
 from PIL import Image
 import pytest
 
-from sim_bridge.film import write_gif, write_strip
+from sim_bridge.film import film_writer, write_gif, write_mp4, write_strip
 
 COLOURS = ((200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200))
 FRAMES = [np.full((20, 30, 3), colour, np.uint8) for colour in COLOURS]
@@ -35,4 +38,33 @@ def test_films_without_frames_are_refused(tmp_path):
         write_gif(tmp_path / 'film.gif', [], 0.05)
     with pytest.raises(ValueError, match='count of 0'):
         write_strip(tmp_path / 'strip.png', FRAMES, 0)
+    with pytest.raises(ValueError, match='at least one frame'):
+        write_mp4(tmp_path / 'film.mp4', [], 0.05)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_suffix_decides_about_the_kind_of_film(tmp_path):
+    assert film_writer(tmp_path / 'film.GIF') is write_gif
+    with pytest.raises(ValueError, match=r"must end with .gif or .mp4, is '.*film.avi'"):
+        film_writer(tmp_path / 'film.avi')
+
+
+@pytest.mark.parametrize('ask', [film_writer, lambda path: write_mp4(path, FRAMES, 0.05)])
+def test_without_ffmpeg_an_mp4_is_refused_with_what_to_do(tmp_path, monkeypatch, ask):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(ValueError, match='no ffmpeg here: install it'):
+        ask(tmp_path / 'film.mp4')
+
+
+@pytest.mark.skipif(shutil.which('ffmpeg') is None, reason='no ffmpeg here')
+def test_an_mp4_holds_every_frame(tmp_path):
+    film_writer(tmp_path / 'film.mp4')(tmp_path / 'film.mp4', FRAMES, 0.05)
+    show = ['ffmpeg', '-loglevel', 'error', '-i', str(tmp_path / 'film.mp4'), '-f', 'rawvideo']
+    seen = subprocess.run([*show, '-pix_fmt', 'rgb24', '-'], capture_output=True, check=True)
+    assert len(seen.stdout) == 5 * FRAMES[0].size
+
+
+@pytest.mark.skipif(shutil.which('ffmpeg') is None, reason='no ffmpeg here')
+def test_an_mp4_that_cannot_be_written_says_why(tmp_path):
+    with pytest.raises(OSError, match='No such file'):
+        write_mp4(tmp_path / 'nowhere' / 'film.mp4', FRAMES, 0.05)

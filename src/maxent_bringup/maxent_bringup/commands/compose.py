@@ -64,6 +64,7 @@ def _extract(chosen: argparse.Namespace) -> int:
         new_name=chosen.name,
         steps=chosen.steps,
         seed=chosen.seed,
+        bags=[str(bag.expanduser().resolve()) for bag in chosen.bags],
     )
     print(result.message)
     if not result.success:
@@ -107,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=EXTRACTION_STEPS,
         help=f'gradient steps; default: {EXTRACTION_STEPS}',
+    )
+    offline.add_argument(
+        '--bags',
+        nargs='+',
+        type=Path,
+        default=[],
+        metavar='BAG',
+        help='fit on the observations in these, instead of those that the skills keep',
     )
     offline.add_argument('--seed', type=int, default=0, help='of the noise; default: 0')
     offline.add_argument(

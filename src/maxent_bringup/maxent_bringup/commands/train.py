@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`maxent train`: learns a skill, shows how it goes, and says how good the skill is.
 
-Ctrl-C stops cleanly; `maxent train --name NAME --resume` goes on from there.
+Ctrl-C stops cleanly; `maxent train --name NAME --resume` goes on from there. With --bags, a share
+of every batch comes from recorded bags; with --offline, everything does, and no robot moves.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from maxent_bringup.commands.systems import SkillChoice, system_config
 from maxent_bringup.system import SystemConfig
 
 TEST_EPISODES = 20
+UPDATES = 20_000  # of --offline, as in TrainOffline
 TEST_SEED = 1000  # added to the seed of training, so that test episodes are new ones
 
 
@@ -28,9 +30,24 @@ def main(arguments: Sequence[str]) -> int:
         action='store_true',
         help='without ROS: learner and simulation in this process',
     )
+    parser.add_argument(
+        '--offline',
+        nargs='+',
+        metavar='BAG',
+        help="from these bags alone; robot and task: what the first bag says, or robot's first",
+    )
+    parser.add_argument(
+        '--updates',
+        type=int,
+        default=UPDATES,
+        help=f'--offline: gradient steps; default: {UPDATES}',
+    )
     add_settings(parser, 'train')
     chosen = parser.parse_args(arguments)
-    config = _config(given_settings(chosen, 'train'))
+    texts = given_settings(chosen, 'train')
+    if chosen.offline:
+        return _offline(chosen, texts)
+    config = _config(texts)
     if chosen.in_process and config.mode == 'hardware':
         raise CommandError('--in-process knows the simulation only: leave out --mode hardware')
 
@@ -46,6 +63,26 @@ def main(arguments: Sequence[str]) -> int:
     if not is_finished:
         in_process = ' --in-process' if chosen.in_process else ''
         print(f'Stopped. Go on with: {_resume_command(config)}{in_process}')
+        return 0
+    print(_summary(config))
+    return 0
+
+
+def _offline(chosen: argparse.Namespace, texts: dict[str, str]) -> int:
+    """Train from bags alone: 0 when done or stopped, 1 when it fails."""
+    from maxent_bringup.offline_training import about_bag, train_from_bags
+    from maxent_bringup.training import TrainingError
+
+    told = {} if 'resume' in texts else about_bag(chosen.offline[0])
+    config = _config({**told, **texts, 'bags': ' '.join(chosen.offline)})
+    try:
+        is_finished = train_from_bags(config, chosen.updates)
+    except TrainingError as error:
+        print(f'maxent train: {error}', file=sys.stderr)
+        return 1
+    if not is_finished:
+        again = f'{_resume_command(config)} --offline {" ".join(chosen.offline)}'
+        print(f'Stopped. Go on with: {again} --updates {chosen.updates}')
         return 0
     print(_summary(config))
     return 0
@@ -68,6 +105,8 @@ def _config(texts: dict[str, str]) -> SystemConfig:
             for name in ('algorithm', 'seed', 'max_steps', 'updates_per_step')
         },
         'task_options': ' '.join(run['task_options']),
+        'bags': ' '.join(run['bags']),
+        'bag_share': str(trainer['bag_share']),
         'algorithm_options': ' '.join(trainer['algorithm_options']),
     }
     return system_config('train', {**former, **texts})

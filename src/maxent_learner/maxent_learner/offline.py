@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learning from bags alone: no robot, no simulation, gradient steps on what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from maxent_learner.run import Run
+from maxent_learner.run_config import RunConfig
+from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.runner import configure_torch
+from maxent_robot.option_texts import format_options
+
+TELL_EVERY = 100  # updates
+CHECKPOINT_EVERY = 5_000  # updates
+# Weight of the penalty that keeps Q low where the data are silent; see docs/results.md, row B1.
+CONSERVATIVE_WEIGHT = 0.02
+CONSERVATIVE = ('sac', 'soft_q')  # algorithms that know it
+
+
+def offline_config(config: TrainerConfig) -> TrainerConfig:
+    """Return the settings for learning from bags alone: conservative, unless it says how much."""
+    options = config.options
+    if config.algorithm not in CONSERVATIVE or 'conservative_weight' in options:
+        return replace(config, bag_share=1.0)
+    options['conservative_weight'] = CONSERVATIVE_WEIGHT
+    return replace(config, bag_share=1.0, algorithm_options=format_options(options))
+
+
+def train_offline(
+    config: RunConfig,
+    trainer_config: TrainerConfig,
+    updates: int,
+    tell: Callable[[Run], None] = lambda run: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    report: Callable[[str], None] = print,
+) -> Run:
+    """Make gradient steps on `config.bags`, then save the skill; returns the run, closed.
+
+    A run that stops early saves a checkpoint; with `config.resume` it goes on exactly as if it
+    had not stopped, as long as the bags are the same.
+
+    Args:
+        config: what is learned, from which bags, and where the results go.
+        trainer_config: how; see `offline_config`.
+        updates: gradient steps in all.
+        tell: called every `TELL_EVERY` updates and at the end.
+        should_stop: asked after each update.
+        report: is told what the bags held and what cannot be written.
+
+    Raises:
+        ValueError: no bags, unknown robot or task, settings that these refuse, or bags that
+            cannot be learned from.
+        maxent_learner.trainer.ResumeError: the checkpoint is of other settings.
+        maxent_rl.diverged.DivergedError: learning diverges from the same state again and again.
+    """
+    if not config.bags:
+        raise ValueError('no bags were given to learn from')
+    if updates < 1:
+        raise ValueError(f'updates must be at least 1, is {updates}')
+    configure_torch()
+    run = Run(config, offline_config(trainer_config), report)
+    try:
+        while run.trainer.updates < updates and not should_stop():
+            run.update()
+            if run.trainer.updates % TELL_EVERY == 0:
+                run.progress.scalars('training', run.trainer.metrics, run.trainer.updates)
+                tell(run)
+            if run.trainer.updates % CHECKPOINT_EVERY == 0:
+                run.checkpoint()
+        tell(run)
+        if run.trainer.updates >= updates:
+            run.save_skill()
+    finally:
+        run.close()
+    return run
