@@ -173,7 +173,7 @@ def describe(config: SystemConfig) -> tuple[NodeSpec, ...]:
     if config.purpose == 'train':
         nodes.append(_learner(config))
     if config.record:
-        nodes.append(_recorder(config))
+        nodes.insert(0, _recorder(config))  # it shall listen before the others begin
     return tuple(nodes)
 
 
@@ -223,6 +223,8 @@ def _policy(config: SystemConfig) -> NodeSpec:
         'pacing': config.actual_pacing,
         'reset': 'service' if is_lockstep or _is_put_back(config) else 'motion',
     }
+    if config.record:
+        parameters['wait_for_recorder'] = True
     if config.purpose == 'train':
         options = parse_options(config.algorithm_options)
         parameters['algorithm'] = config.algorithm
@@ -284,10 +286,23 @@ def _about(config: SystemConfig) -> tuple[str, ...]:
         'pacing': config.actual_pacing,
         'real_time_factor': config.real_time_factor,
         'skill': config.skill,
-        'algorithm': config.algorithm if config.purpose == 'train' else '',
+        **_about_acting(config),
         'command': shlex.join(sys.argv),
     }
     return tuple(f'{name}={value}' for name, value in values.items())
+
+
+def _about_acting(config: SystemConfig) -> dict[str, Any]:
+    """What says which networks act, and whether they draw their actions."""
+    if config.purpose == 'run':
+        return {'deterministic': config.deterministic}
+    options = ' '.join(config.algorithm_options)
+    return {
+        'algorithm': config.algorithm,
+        'algorithm_options': options,
+        'updates_per_step': config.updates_per_step,
+        'deterministic': False,
+    }
 
 
 def _spec(

@@ -129,6 +129,8 @@ def test_two_robots_have_different_node_names_and_clocks() -> None:
         ({'pacing': 'leisurely'}, 'lockstep'),
         ({'seed': -1}, 'seed'),
         ({'max_steps': -1}, 'max_steps'),
+        ({'bag_share': -0.1}, 'bag_share must be at least 0.0'),
+        ({'bag_share': float('nan')}, 'bag_share'),
         ({'task': 'reach_plane', 'task_options': ('axis=w',)}, 'x, y or z'),
         ({'task_options': ('colour=red',)}, 'target'),
         ({'task_options': ('red',)}, 'name=value'),
@@ -194,3 +196,19 @@ def test_the_world_is_told_to_the_simulator_and_kept_by_the_learner() -> None:
     nodes = describe(SystemConfig(robot='minitaur', world=('terrain=slope',)))
     told = [node.name for node in nodes if 'world' in node.parameters]
     assert told == ['sim_bridge', 'learner']
+
+
+def test_bags_and_their_share_are_told_to_the_learner_alone(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = SystemConfig(bags=('one', '/two', '~/three'), bag_share=1)
+    nodes = describe(config)
+    assert [node.name for node in nodes if 'bags' in node.parameters] == ['learner']
+    (learner,) = [node for node in nodes if node.name == 'learner']
+    wanted = [str(tmp_path / 'one'), '/two', str(Path.home() / 'three')]
+    assert learner.parameters['bags'] == wanted  # whatever folder the node works in
+    assert learner.parameters['bag_share'] == 1.0
+    assert isinstance(learner.parameters['bag_share'], float)
+
+
+def test_without_bags_none_are_told() -> None:
+    assert 'bags' not in by_name(SystemConfig())['learner'].parameters

@@ -9,6 +9,7 @@ recorders, of another task) goes through `bag_rebuild`, which judges anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maxent_learner.bag_reader import BagError, BagReader
+from maxent_learner.bag_reader import BagError, BagReader, MalformedMessageError
 from maxent_learner.bag_rebuild import rebuild_steps
 from maxent_learner.bag_steps import StepCounts, read_steps
 from maxent_robot.episode_outputs import StepRecord
@@ -67,7 +68,7 @@ def bag_steps(
 
 
 def recorded_observations(paths: Sequence[Path], layout_hash: str) -> NDArray[np.float32]:
-    """Return all observations (k, n) that steps in these bags recorded.
+    """Return all finite observations (k, n) that steps in these bags recorded.
 
     Raises:
         BagError: a bag has no step of this observation layout.
@@ -76,7 +77,9 @@ def recorded_observations(paths: Sequence[Path], layout_hash: str) -> NDArray[np
     for path in paths:
         before = len(found)
         found.extend(
-            s.observation for s in read_steps(BagReader(path)) if s.layout_hash == layout_hash
+            step.observation
+            for step in read_steps(BagReader(path))
+            if step.layout_hash == layout_hash and np.all(np.isfinite(step.observation))
         )
         if len(found) == before:
             raise BagError(f'{path} holds no step with observation layout {layout_hash}')
@@ -91,7 +94,8 @@ def _fits(reader: BagReader, task: Task, options: Mapping[str, Any]) -> bool:
     if 'task_options' in about and not _equal(about['task_options'], options, task.name):
         return False
     for message in reader.as_received({reader.name(topics.STEP)}):
-        return bool(reader.decode(message).layout_hash == task.layout.hash)
+        with suppress(MalformedMessageError):  # `read_steps` counts it
+            return bool(reader.decode(message).layout_hash == task.layout.hash)
     return False
 
 

@@ -63,7 +63,7 @@ def _figure(title: str, width: float, height: float) -> Figure:
 def _save(figure: Figure, path: Path) -> Path:
     """Write a PNG of few colours: lines and letters need no more, and it takes a third."""
     figure.set_dpi(DPI)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB')
     picture.quantize(COLOURS).save(path, format='PNG', optimize=True)
@@ -196,4 +196,6 @@ def _shares(
     """Share (bins,) of what is true in each interval; NaN where nothing happened."""
     total = np.histogram(seconds, edges)[0]
     hits = np.histogram(seconds[mask], edges)[0]
-    return np.divide(hits, total, out=np.full(len(total), np.nan), where=total > 0)
+    shares = np.full(len(total), np.nan)
+    np.divide(hits, total, out=shares, where=total > 0)
+    return shares

@@ -163,6 +163,7 @@ class _GuardReplay:
                 self._whole = False  # the guard has seen a state that is not in the bag
                 self._comparison.left_out += moment.command is not None
             return
+        was_whole = self._whole  # an action that ends at a reset belongs to what was before
         if self._last is not None and moment.stamp_ns - self._last > GAP_NS:
             self._whole = True
         elif self._guard.idle and any(action.seq == 1 for action in moment.actions):
@@ -172,7 +173,7 @@ class _GuardReplay:
         if waits and not moment.actions and moment.command is not None:
             self._whole = False  # it was answered: the action is not in the bag
         if result is not None and result.finished is not None:
-            self._account(result.finished)
+            self._account(result.finished, was_whole)
         self._compare(moment, result)
 
     def _answer(self, state: JointSample, moment: Moment) -> tuple[bool, TickResult | None]:
@@ -213,11 +214,11 @@ class _GuardReplay:
         """Take a recorded AppliedCommand; before the moment at which it was published."""
         self._recorded[account.session_id, account.seq] = account
 
-    def _account(self, finished: AppliedAction) -> None:
+    def _account(self, finished: AppliedAction, whole: bool) -> None:
         recorded = self._recorded.pop((finished.session_id, finished.seq), None)
         if recorded is None:
             return
-        if not self._whole:
+        if not whole:
             self._comparison.left_out += 1
             return
         replayed = conversions.from_applied_action(finished, self._names)

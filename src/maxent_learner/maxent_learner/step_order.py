@@ -10,6 +10,8 @@
 - Missing and come after all: dropped and counted as late, for what follows it was given.
 - Given or held already: dropped and counted as a duplicate, so that a replay in a loop gives
   nothing twice.
+- At index 0 again in the present episode, with a later stamp: the policy node has begun a new
+  segment there, for it lost a transition. It is given, and what follows it.
 - Of another episode: that begins when the present one has ended or, as above, is given up. Steps
   of two episodes are never mixed, and an episode that was left is not returned to.
 """
@@ -36,6 +38,7 @@ class StepCounts:
     duplicates: int = 0  # dropped: given before
     late: int = 0  # dropped: later ones of their episode, or another episode, were given before
     gaps: int = 0  # interruptions of `index`
+    restarts: int = 0  # segments begun within an episode
     missing: int = 0  # steps that those gaps lack
     malformed: int = 0  # dropped: no step, or one that contradicts itself
 
@@ -45,6 +48,7 @@ class _Progress:
     """How far an episode was given."""
 
     next_index: int = 0
+    stamp_ns: int = 0  # of the step given last
     missing: list[range] = field(default_factory=list)  # indices that were given up
     ended: bool = False
 
@@ -62,11 +66,12 @@ class StepOrder:
     def add(self, step: StepRecord) -> list[StepRecord]:
         """Take a step; returns those that are now due, in order."""
         episode = (step.session_id, step.episode)
-        if not self._is_new(episode, step.index):
-            return []
+        before = self._restart(episode, step)
+        if not self._is_new(episode, step):
+            return before
         was_held = len(self._held)
         self._held[episode, step.index] = step
-        given = self._give_due()
+        given = before + self._give_due()
         self._counts.reordered += was_held > 0 and len(given) > 0
         while len(self._held) > WINDOW:
             given += self._give_up()
@@ -77,15 +82,30 @@ class StepOrder:
         while self._held:
             yield from self._give_up()
 
-    def _is_new(self, episode: Episode, index: int) -> bool:
+    def _restart(self, episode: Episode, step: StepRecord) -> list[StepRecord]:
+        """Begin a new segment if the step does; returns what was still held of the one before."""
+        progress = self._episodes.get(episode)
+        if step.index > 0 or episode != self._now or progress is None or progress.ended:
+            return []
+        if step.stamp_ns <= progress.stamp_ns:
+            return []
+        given: list[StepRecord] = []
+        while any(place[0] == episode for place in self._held):
+            given += self._give_up()
+        self._episodes[episode] = _Progress(stamp_ns=progress.stamp_ns)
+        self._counts.restarts += 1
+        return given
+
+    def _is_new(self, episode: Episode, step: StepRecord) -> bool:
         """Whether a step is still wanted; counts it if not."""
+        index = step.index
         if (episode, index) in self._held:
             self._counts.duplicates += 1
             return False
         progress = self._episodes.get(episode)
         if progress is None:
             return True
-        if index >= progress.next_index:
+        if index >= progress.next_index and step.stamp_ns > progress.stamp_ns:
             if episode == self._now and not progress.ended:
                 return True
             if progress.ended:
@@ -135,6 +155,7 @@ class StepOrder:
             self._counts.missing += index - progress.next_index
         progress.next_index = index + 1
         step = self._held.pop(place)
+        progress.stamp_ns = step.stamp_ns
         progress.ended = step.terminated or step.truncated
         self._counts.steps += 1
         return step

@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
 
+from maxent_learner.bag_file import BagFile
+from maxent_learner.bag_metadata import Topic
+from maxent_learner.mcap_output import Message
+from maxent_learner.message_definitions import Definitions
 from maxent_rl.runner import configure_torch
 from maxent_robot.episode_outputs import StepRecord
 from maxent_robot.layout import Field, ObservationLayout
 from maxent_robot.robots import get_robot
 from maxent_robot.tasks import make_task
 from maxent_robot.types import RobotState
+from maxent_ros.conversions import from_step_record
 from maxent_ros.testing import ros
 
 __all__ = ['ros']
@@ -139,3 +144,24 @@ def write_bag(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def record_steps(tmp_path):
+    """Return a function that writes steps into a bag as our recorder does; gives its path.
+
+    Bytes stand for a message that is no step.
+    """
+
+    def record(steps, name='bag', **about):
+        bag, kind = BagFile(tmp_path / name, about), 'maxent_msgs/msg/Step'
+        bag.add_topic(Topic('/policy/step', kind, *Definitions().text_and_hash(kind)))
+        for number, step in enumerate(steps, 1):
+            is_raw = isinstance(step, bytes)
+            data = step if is_raw else serialize_message(from_step_record(step))
+            stamp = 10**18 + PERIOD_NS * number
+            bag.write(Message('/policy/step', stamp, stamp, number, data))
+        bag.close()
+        return bag.path
+
+    return record

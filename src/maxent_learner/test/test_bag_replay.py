@@ -182,6 +182,16 @@ def test_after_a_lost_input_nothing_is_compared_until_the_next_reset(run, bag, t
     assert 'not compared' in report.sentence('commands')
 
 
+def test_a_state_lost_shortly_before_a_reset_leaves_the_next_episode_alone(run, bag):
+    done = run()
+    numbers = [n for n, (name, _) in enumerate(done.messages) if name == f'/{topics.JOINT_STATES}']
+    resets = [n for n in numbers if done.messages[n + 1][0] == f'/{topics.JOINT_STATES}']
+    lost = numbers[numbers.index(resets[-1]) - 3]
+    report = replay_guard(bag(done.messages[:lost] + done.messages[lost + 1 :]), done.spec)
+    assert report.different == 0
+    assert report.left_out == 4  # three commands, and the action that they were for
+
+
 def test_lost_outputs_are_no_difference(run, bag):
     done = run()
     outputs = {f'/{COMMAND_TOPICS["sawyer"]}', f'/{topics.APPLIED_COMMAND}'}

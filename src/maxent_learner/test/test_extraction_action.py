@@ -2,13 +2,18 @@
 """Extraction of a composition as an action over real DDS: done, refused, cancelled."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from action_msgs.msg import GoalStatus
 from maxent_msgs.action import ExtractComposition
+import numpy as np
 import pytest
 from rclpy.action import ActionClient
 from rclpy.node import Node
 
+from maxent_learner import extraction_action
+from maxent_learner.bag_reader import BagReader
+from maxent_learner.bag_steps import read_steps
 from maxent_learner.extractor_node import ExtractorNode
 from maxent_learner.learner_node import LearnerNode
 from maxent_learner.skill_export import make_skill
@@ -19,6 +24,7 @@ from maxent_ros import topics
 
 pytestmark = pytest.mark.ros
 
+RECORDED = Path(__file__).parents[3] / 'test' / 'data' / 'sawyer_lockstep'
 CREATED = '2026-11-26T15:00:00+00:00'
 
 
@@ -101,6 +107,42 @@ def test_two_skills_become_a_third_one_and_the_progress_is_told(
     assert 'there is a skill called ab already' in again.result.message
 
 
+def test_with_bags_it_is_fitted_on_what_was_observed_there_and_keeps_that(
+    extractor, ask, answer_of, root
+):
+    answer = answer_of(ask(names=['a', 'c'], new_name='of_bags', steps=5, bags=[str(RECORDED)]))
+    assert answer.result.success, answer.result.message
+    made = load_skill(root / 'of_bags')
+    seen = [step.observation for step in read_steps(BagReader(RECORDED))]
+    kept = {row.tobytes() for row in made.states.numpy().astype(np.float16)}
+    assert kept == {observation.astype(np.float16).tobytes() for observation in seen}
+    assert made.metadata.provenance['bags'] == [str(RECORDED)]
+
+
+def test_of_long_bags_states_are_taken_evenly(
+    extractor, ask, answer_of, root, record_steps, source, monkeypatch
+):
+    monkeypatch.setattr(extraction_action, 'MOST_STATES', 10)
+    steps = source.steps(4)
+    bags = [str(record_steps(steps[:22], 'one')), str(record_steps(steps[22:], 'two'))]
+    assert answer_of(ask(new_name='of_bags', steps=2, bags=bags)).result.success
+    kept = load_skill(root / 'of_bags').states.numpy()
+    wanted = np.stack([step.observation for step in steps[::5]])
+    np.testing.assert_array_equal(kept.astype(np.float16), wanted.astype(np.float16))
+
+
+def test_a_bag_of_another_layout_is_refused_and_nothing_is_saved(
+    extractor, ask, answer_of, root, record_steps, source, change
+):
+    steps = [change(step, layout_hash='strange') for step in source.steps(1)]
+    path = record_steps(steps, 'strange')
+    answer = answer_of(ask(new_name='not_to_be', bags=[str(RECORDED), str(path)]))
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    layout_hash = source.task.layout.hash
+    assert answer.result.message == f'{path} holds no step with observation layout {layout_hash}'
+    assert not (root / 'not_to_be').exists()
+
+
 def test_a_learner_serves_it_too_while_it_waits_for_steps(ros, tmp_path, root, ask, answer_of):
     ros.add(
         LearnerNode,
@@ -142,6 +184,7 @@ def test_closed_at_work_it_ends_at_once(ros, extractor, person, ask):
         ({'mode': 'xor'}, 'mode: must be one of'),
         ({'new_name': '../up'}, 'not a skill name'),
         ({'new_name': 'a'}, 'there is a skill called a already'),
+        ({'bags': ['/nowhere/bag']}, 'there is no bag /nowhere/bag: give a rosbag2 folder'),
         ({'steps': 0}, 'steps must be 1 to 100000, is 0'),
         ({'steps': 100_001}, 'steps must be 1 to 100000, is 100001'),
     ],

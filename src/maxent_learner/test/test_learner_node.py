@@ -24,6 +24,7 @@ from maxent_rl.skill import load_skill
 from maxent_rl.weights import decode
 from maxent_ros import qos, topics
 from maxent_ros.conversions import from_step_record
+from maxent_ros.parameters import ParameterError
 from maxent_ros.weights_transport import ChunkAssembler
 
 pytestmark = pytest.mark.ros
@@ -276,6 +277,24 @@ def test_a_parameter_that_cannot_be_ends_it_with_a_reason(ros, robot, process):
         assert running.returncode == 1
         assert "unknown task 'juggle'" in output
         assert 'Traceback' not in output
+
+
+def test_with_bags_it_learns_from_them_and_from_what_comes_in(
+    ros, robot, learner, source, record_steps, tmp_path
+):
+    bag = str(record_steps(source.steps(3), robot='sawyer', task='reach'))
+    with learner(bags=[bag], bag_share=0.25, max_steps=30, skill='both'):
+        feed(ros, robot, source.steps(episodes=3))
+        ros.spin_until(lambda: robot.status.state == LearnerStatus.FINISHED, TIMEOUT_S, 'finished')
+        assert (robot.status.steps, robot.status.updates) == (30, 20)
+        assert robot.status.robot_time == pytest.approx(60 * 0.05)
+    origin = load_skill(tmp_path / 'skills' / 'both').metadata.provenance
+    assert (origin['bags'], origin['bag_share']) == ({bag: 30}, 0.25)
+
+
+def test_a_bag_that_is_not_there_ends_it_with_a_reason(ros, settings):
+    with pytest.raises(ParameterError, match='there is no bag /nowhere/bag'):
+        ros.add(LearnerNode, parameters={**settings, 'bags': ['/nowhere/bag']})
 
 
 def test_a_folder_that_cannot_be_written_does_not_stop_the_learning(

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run on disk: new, resumed, finished, and on a disk that gives no more."""
 
+from dataclasses import replace
 import json
 import os
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from maxent_learner.run import Run
@@ -23,7 +26,7 @@ def complaints():
 
 @pytest.fixture
 def make_run(tmp_path, small_options, complaints):
-    def make(run_folder=tmp_path / 'run', resume=False, seed=0, **settings):
+    def make(run_folder=tmp_path / 'run', resume=False, seed=0, share=0.5, **settings):
         config = RunConfig(
             run_folder=str(run_folder),
             skills_folder=str(tmp_path / 'skills'),
@@ -31,7 +34,11 @@ def make_run(tmp_path, small_options, complaints):
             **settings,
         )
         trainer_config = TrainerConfig(
-            seed=seed, learning_starts=20, checkpoint_every=20, algorithm_options=small_options
+            seed=seed,
+            learning_starts=20,
+            checkpoint_every=20,
+            bag_share=share,
+            algorithm_options=small_options,
         )
         return Run(config, trainer_config, complaints.append)
 
@@ -128,6 +135,86 @@ def test_the_folder_says_how_the_run_was_made(make_run, tmp_path):
 def test_a_name_that_no_skill_may_have_is_refused_before_the_training(make_run):
     with pytest.raises(ValueError, match='not a skill name'):
         make_run(skill='../../poke')
+
+
+@pytest.fixture
+def bag(record_steps, source):
+    """A bag of 20 transitions, whose rewards are 1 so that they can be told from live ones."""
+    steps = [replace(step, reward=float(step.index > 0)) for step in source.steps(2)]
+    return record_steps(steps, robot='sawyer', task='reach', task_options='')
+
+
+def test_a_live_run_with_bags_learns_from_both(make_run, bag, source, tmp_path, complaints):
+    run = make_run(bags=(str(bag),), skill='both')
+    assert complaints == [f'{bag}: steps as recorded: steps 22, episodes 2']
+    learn(run, source.steps(episodes=3))
+    trainer = run.trainer
+    assert (trainer.steps, trainer.recorded_transitions, trainer.updates) == (30, 20, 20)
+    rewards = trainer._batch().reward
+    assert (rewards == 1.0).tolist() == [True] * 4 + [False] * 4
+    assert run.progress.rows[-1]['robot_minutes'] == pytest.approx(50 * 0.05 / 60.0)
+    assert run.save_skill() == ''
+    origin = load_skill(tmp_path / 'skills' / 'both').metadata.provenance
+    assert (origin['bags'], origin['bag_share']) == ({str(bag): 20}, 0.5)
+    assert origin['steps'] == 30
+    content = json.loads((tmp_path / 'run' / 'config.json').read_text())
+    assert content['run']['bags'] == [str(bag)]
+
+
+def test_a_skill_without_bags_says_nothing_of_them(make_run, source):
+    run = make_run()
+    learn(run, source.steps(episodes=1))
+    assert not {'bags', 'bag_share'} & run.make_skill().metadata.provenance.keys()
+
+
+def test_after_resuming_the_bags_are_read_again_and_learning_goes_on_exactly(
+    make_run, bag, source, tmp_path
+):
+    steps, bags = source.steps(episodes=6), (str(bag),)
+    straight = make_run(tmp_path / 'straight', bags=bags)
+    learn(straight, steps)
+    first = make_run(bags=bags)
+    learn(first, steps[:37])
+    first.close()
+    again = make_run(resume=True, bags=bags)
+    assert again.resumed
+    assert again.trainer.recorded_transitions == 20
+    learn(again, steps[37:])
+    assert again.trainer.policy_payload() == straight.trainer.policy_payload()
+    ours, theirs = (each.make_skill() for each in (straight, again))
+    np.testing.assert_array_equal(ours.states, theirs.states)
+
+
+def test_a_bag_that_holds_something_else_by_now_cannot_be_resumed_with(
+    make_run, bag, source, record_steps
+):
+    run = make_run(bags=(str(bag),))
+    learn(run, source.steps(episodes=3))
+    run.close()
+    shutil.rmtree(bag)
+    record_steps(source.steps(3), robot='sawyer', task='reach')
+    with pytest.raises(ResumeError, match='recorded_transitions 20, this run 30: resume with'):
+        make_run(resume=True, bags=(str(bag),))
+    with pytest.raises(ResumeError, match='recorded_transitions 20, this run 0: resume with'):
+        make_run(resume=True)
+
+
+@pytest.mark.parametrize('share', [0.0, 1.5])
+def test_a_share_that_cannot_be_is_refused_where_there_are_bags(make_run, bag, share):
+    make_run(share=share)
+    with pytest.raises(ValueError, match=rf'must be in \(0, 1\], is {share}'):
+        make_run(share=share, bags=(str(bag),))
+
+
+def test_bags_that_cannot_be_used_are_refused_before_an_earlier_run_is_set_aside(
+    make_run, source, tmp_path
+):
+    old = make_run()
+    learn(old, source.steps(episodes=2))
+    old.close()
+    with pytest.raises(ValueError, match='there is no bag'):
+        make_run(bags=(str(tmp_path / 'nowhere'),))
+    assert make_run(resume=True).trainer.steps == 20
 
 
 def test_a_folder_that_cannot_be_written_is_reported_and_learning_goes_on(

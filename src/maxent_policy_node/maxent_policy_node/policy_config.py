@@ -74,6 +74,9 @@ class PolicyConfig:
         maximum=60.0,
     )
     publish_steps: bool = _option(True, 'publish each step of an episode on policy/step')
+    wait_for_recorder: bool = _option(
+        False, 'act only when a recorder hears it, so that no bag lacks the first steps'
+    )
     autostart: bool = _option(
         True, 'configure and activate without being told, once the guard is seen'
     )

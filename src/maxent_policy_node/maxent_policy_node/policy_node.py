@@ -22,6 +22,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from maxent_policy_node.acting import Acting, made_up_probes
 from maxent_policy_node.acting_policy import ActingPolicy
 from maxent_policy_node.policy_config import PolicyConfig
+from maxent_policy_node.recorder_watch import RecorderWatch
 from maxent_policy_node.skill_library import Loaded, SkillLibrary
 from maxent_policy_node.skill_services import SkillServices
 from maxent_policy_node.weights_feed import WeightsFeed
@@ -64,6 +65,7 @@ class PolicyNode(LeanLifecycleNode):
         self._stopped = False  # emergency stop
         self._acting: Acting | None = None
         self._feed: WeightsFeed | None = None
+        self._recorder: RecorderWatch | None = None
         self._session = ''
         self._served = False  # the guard has served this session
         self._guard_seen = False
@@ -134,6 +136,8 @@ class PolicyNode(LeanLifecycleNode):
         about = self.config, self.spec, self.task, self._session
         acting = Acting(self, *about, self._on_end, self._roll_back)
         self._acting = acting
+        if self.config.wait_for_recorder:
+            self._recorder = RecorderWatch(self, self._hand_over)
         self._hand_over()
         if not self.config.skill:
             task, config = self.task, self.config
@@ -144,6 +148,9 @@ class PolicyNode(LeanLifecycleNode):
             )
 
     def _stop_acting(self) -> None:
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
         if self._feed is not None:
             self._feed.close()
             self._feed = None
@@ -206,6 +213,8 @@ class PolicyNode(LeanLifecycleNode):
             self._hand_over()
 
     def _hand_over(self) -> None:
+        if self._recorder is not None and not self._recorder.ready:
+            return
         if self._acting is not None and self._who.policy is not None:
             self._acting.set_policy(self._who.policy)
 
@@ -294,6 +303,8 @@ class PolicyNode(LeanLifecycleNode):
             return Report(Health.ERROR, f'weights rejected: {self._rejection}', values)
         if policy is None:
             return Report(Health.WARN, 'waiting for the first weights', values)
+        if self._recorder is not None and not self._recorder.ready:
+            return Report(Health.WARN, 'waiting for the recorder', values)
         if not self.config.skill and (silence is None or silence > SILENT_S):
             return Report(Health.WARN, 'the learner is silent', values)
         return Report(Health.OK, 'acting', values)

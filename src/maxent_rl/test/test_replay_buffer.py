@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from maxent_rl.replay_buffer import ReplayBuffer
+from maxent_rl.replay_buffer import Batch, ReplayBuffer, check_batch, join
 
 # One step of a history: begin a segment, or add a step that goes on, terminates or truncates.
 events = st.lists(st.sampled_from(['begin', 'add', 'add', 'add', 'end', 'cut']), max_size=60)
@@ -340,3 +340,36 @@ def test_a_block_of_other_columns_is_refused():
     buffer = ReplayBuffer(8, 2, 1)
     with pytest.raises(ValueError, match='obs'):
         buffer.restore([(0, ReplayBuffer(8, 3, 1).slots(0, 2))], 0, 2, False)
+
+
+def test_batches_are_joined_in_their_order_and_every_column_keeps_its_rows_together():
+    one, two = ReplayBuffer(20, 2, 1), ReplayBuffer(20, 2, 1)
+    play(one, ['begin', *['add'] * 8, 'end'])
+    play(two, ['begin', *['add'] * 8, 'cut'], start=100)
+    rng = np.random.default_rng(0)
+    parts = [one.sample(5, rng), two.sample(3, rng), one.sample(1, rng)]
+    batch = join(parts)
+    check_batch(batch, 2, 1)
+    for name in Batch._fields:
+        parted = torch.split(getattr(batch, name), [5, 3, 1])
+        assert all(torch.equal(p, getattr(q, name)) for p, q in zip(parted, parts, strict=True))
+    assert (batch.reward[5:8] <= -100.0).all()
+    assert (batch.reward[:5] > -100.0).all()
+
+
+def test_a_single_batch_joined_is_itself():
+    buffer = ReplayBuffer(20, 2, 1)
+    play(buffer, ['begin', 'add', 'end'])
+    batch = buffer.sample(4, np.random.default_rng(0))
+    assert all(torch.equal(a, b) for a, b in zip(join([batch]), batch, strict=True))
+
+
+def test_batches_of_other_dimensions_are_not_joined():
+    batches = []
+    for obs_dim in (2, 3):
+        buffer = ReplayBuffer(4, obs_dim, 1)
+        buffer.begin(np.zeros(obs_dim))
+        buffer.add([0.0], 0.0, np.zeros(obs_dim), False, False)
+        batches.append(buffer.sample(2, np.random.default_rng(0)))
+    with pytest.raises(RuntimeError):
+        join(batches)

@@ -66,3 +66,5 @@ GOAL = 'task/goal'
 RESET_SIMULATION = 'simulation/reset'
 CLOCK = '/clock'
 DIAGNOSTICS = '/diagnostics'
+
+RECORDER_NODE = 'recorder'  # name of the node

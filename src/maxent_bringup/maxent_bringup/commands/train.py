@@ -74,6 +74,8 @@ def _offline(chosen: argparse.Namespace, texts: dict[str, str]) -> int:
     from maxent_bringup.training import TrainingError
 
     told = {} if 'resume' in texts else about_bag(chosen.offline[0])
+    if texts.get('task', told.get('task')) != told.get('task'):
+        told.pop('task_options', None)  # they are not of that task
     config = _config({**told, **texts, 'bags': ' '.join(chosen.offline)})
     try:
         is_finished = train_from_bags(config, chosen.updates)
