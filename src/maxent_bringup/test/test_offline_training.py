@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import json
 import os
 from pathlib import Path
 import signal
 import threading
-import time
 
 import pytest
 
@@ -20,7 +21,6 @@ from maxent_rl.skill import load_skill
 
 RECORDED = Path(__file__).parents[3] / 'test' / 'data' / 'sawyer_lockstep'
 SMALL = ('--algorithm-options', 'hidden=[16,16]', 'batch_size=16')
-TIMEOUT_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -40,18 +40,24 @@ def offline(*arguments: str) -> int:
     return main(['train', '--offline', str(RECORDED), *arguments])
 
 
-def interrupt_when_it_learns(run: Path) -> threading.Thread:
-    """Press Ctrl-C as soon as the run is under way."""
+@contextmanager
+def interrupted_when_it_learns(run: Path) -> Iterator[None]:
+    """Press Ctrl-C as soon as the run is under way; not if it has ended before."""
+    ended = threading.Event()
 
-    def wait() -> None:
-        end_s = time.monotonic() + TIMEOUT_S
-        while time.monotonic() < end_s and not (run / 'progress.jsonl').exists():
-            time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
+    def press() -> None:
+        while not ended.wait(0.02):
+            if (run / 'progress.jsonl').exists():
+                os.kill(os.getpid(), signal.SIGINT)
+                return
 
-    thread = threading.Thread(target=wait)
+    thread = threading.Thread(target=press)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_a_bag_becomes_a_skill_of_the_task_that_it_tells_of(
@@ -73,9 +79,8 @@ def test_a_bag_becomes_a_skill_of_the_task_that_it_tells_of(
 def test_ctrl_c_stops_it_and_the_command_that_is_told_goes_on_exactly(
     folder: Path, short: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    thread = interrupt_when_it_learns(folder / 'runs' / 'mine')
-    assert offline('--name', 'mine', '--updates', '10000000', *SMALL) == 0
-    thread.join()
+    with interrupted_when_it_learns(folder / 'runs' / 'mine'):
+        assert offline('--name', 'mine', '--updates', '10000000', *SMALL) == 0
     (told,) = capsys.readouterr().out.splitlines()[-1:]
     command = f'maxent train --name mine --resume --offline {RECORDED} --updates 10000000'
     assert told == f'Stopped. Go on with: {command}'
@@ -86,8 +91,10 @@ def test_ctrl_c_stops_it_and_the_command_that_is_told_goes_on_exactly(
     updates = str(done + 7)
     assert main([*command.split()[1:-1], updates]) == 0
     assert offline('--name', 'straight', '--skill', 'straight', '--updates', updates, *SMALL) == 0
-    skills = [load_skill(folder / 'skills' / name).metadata for name in
-              ('sawyer_reach_plane', 'straight')]
+    skills = [
+        load_skill(folder / 'skills' / name).metadata
+        for name in ('sawyer_reach_plane', 'straight')
+    ]
     assert [about.provenance['updates'] for about in skills] == [done + 7] * 2
     assert skills[0].sha256 == skills[1].sha256
 

@@ -18,7 +18,6 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from maxent_learner.bag_reader import BagError, BagReader, MalformedMessageError
-from maxent_learner.bag_replay import COMMAND_TOPICS
 from maxent_robot.episode_outputs import StepRecord
 from maxent_robot.rebuild import RebuildCounts, Rebuilder
 from maxent_robot.recorded_actions import RecordedCommand
@@ -60,12 +59,12 @@ def rebuild_steps(
             if none of its joint states can be used.
         ValueError: the task is one of another robot, or the seed cannot be.
     """
-    if spec.name not in COMMAND_TOPICS:
+    if spec.name not in ROBOT_TOPICS:
         raise BagError(
-            f"no topics are known for robot '{spec.name}'; known robots: {sorted(COMMAND_TOPICS)}"
+            f"no topics are known for robot '{spec.name}'; known robots: {sorted(ROBOT_TOPICS)}"
         )
     _require(reader, _state_topics(reader, spec, task), 'what the robot does')
-    command = COMMAND_TOPICS[spec.name]
+    command = ROBOT_TOPICS[spec.name].command
     command_kind = JointCommand if command == topics.JOINT_COMMAND else Float64MultiArray
     applied_topic, command_topic = reader.name(topics.APPLIED_COMMAND), reader.name(command)
     by_applied = _has(reader, applied_topic, AppliedCommand)

@@ -9,7 +9,6 @@ which a guard forgets all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -29,11 +28,6 @@ from maxent_ros.robot_topics import ROBOT_TOPICS
 if TYPE_CHECKING:
     from maxent_learner.bag_reader import BagReader
 
-COMMAND_TOPICS: Mapping[str, str] = {
-    'sawyer': topics.JOINT_COMMAND,
-    'minitaur': topics.MINITAUR_COMMAND,
-    'dclaw': topics.DCLAW_COMMAND,
-}
 ROUNDING = 1e-5  # single precision of networks; the guard's, double, differs by 1e-13
 
 
@@ -123,12 +117,12 @@ def replay_guard(
         BagError: recorded in real time, nothing of this robot in it, or a message that cannot be.
     """
     require_lock_step(reader)
-    if spec.name not in ROBOT_TOPICS or spec.name not in COMMAND_TOPICS:
+    if spec.name not in ROBOT_TOPICS:
         raise BagError(f"no topics are known for robot '{spec.name}'")
     if figures is None:
         figures = replace(spec.guard, overload_rest=SIMULATED_REST)
     replay = _GuardReplay(spec, figures)
-    order = StampOrder(reader, spec, COMMAND_TOPICS[spec.name])
+    order = StampOrder(reader, spec, ROBOT_TOPICS[spec.name].command)
     for item in order:
         if isinstance(item, Moment):
             replay.at(item)
@@ -136,11 +130,11 @@ def replay_guard(
             replay.take(item)
     report = replay.report(order.ended)
     if not report.compared and not report.ended:
+        known = ROBOT_TOPICS[spec.name]
         raise BagError(
             f'{reader.path} holds no commands of a {spec.name} with the states and actions that '
-            f'led to them: record {ROBOT_TOPICS[spec.name].joint_states}, {topics.POLICY_ACTION}, '
-            f'{topics.APPLIED_COMMAND} and {COMMAND_TOPICS[spec.name]} from the beginning of an '
-            'episode on'
+            f'led to them: record {known.joint_states}, {topics.POLICY_ACTION}, '
+            f'{topics.APPLIED_COMMAND} and {known.command} from the beginning of an episode on'
         )
     return report
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Float64MultiArray
 
-from maxent_learner.bag_replay import COMMAND_TOPICS
 from maxent_learner.bag_steps import read_steps
 from maxent_robot.joint_reader import JointReader, MissingJointError
 from maxent_robot.robot_spec import RobotSpec
@@ -73,7 +72,7 @@ def read_signals(reader: BagReader, spec: RobotSpec) -> BagSignals:
     flags: list[tuple[int, int]] = []
     joints = JointReader(spec.joint_names)
     states = reader.name(ROBOT_TOPICS[spec.name].joint_states)
-    command = reader.name(COMMAND_TOPICS[spec.name])
+    command = reader.name(ROBOT_TOPICS[spec.name].command)
     applied = reader.name(topics.APPLIED_COMMAND)
     for message in reader.messages({states, command, applied}):
         decoded = reader.decode(message)

@@ -163,7 +163,7 @@ def test_another_robot_is_refused_and_both_are_named(read):
 
 
 def test_no_bag_is_refused_by_its_name(read, tmp_path):
-    with pytest.raises(BagError, match='there is no bag .*nowhere'):
+    with pytest.raises(BagError, match=r'there is no bag .*nowhere'):
         read(tmp_path / 'nowhere')
 
 

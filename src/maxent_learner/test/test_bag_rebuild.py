@@ -16,7 +16,6 @@ from std_msgs.msg import Float64MultiArray
 from maxent_learner.bag_reader import BagError, BagReader
 from maxent_learner.bag_rebuild import RebuildCounts, rebuild_steps
 from maxent_learner.bag_recorder import BagRecorder
-from maxent_learner.bag_replay import COMMAND_TOPICS
 from maxent_learner.bag_steps import read_steps
 from maxent_robot import episode_seed
 from maxent_robot.episode import (
@@ -57,7 +56,7 @@ class Peer(Node):
         self.state = self.answer = self.action = None
         self.client = self.create_client(ResetSimulation, topics.RESET_SIMULATION)
         kind = JointCommand if robot == 'sawyer' else Float64MultiArray
-        self.commands = self.create_publisher(kind, COMMAND_TOPICS[robot], qos.COMMAND)
+        self.commands = self.create_publisher(kind, ROBOT_TOPICS[robot].command, qos.COMMAND)
         self.accounts = self.create_publisher(AppliedCommand, topics.APPLIED_COMMAND, qos.EVENTS)
         self.steps = self.create_publisher(Step, topics.STEP, qos.EXPERIENCE)
         self.sources = [
@@ -137,7 +136,7 @@ def record(ros, robot, folder):
     peer = ros.add(Peer, robot)
     recorder = ros.add(BagRecorder, parameters={'folder': str(folder / 'bag')})
     wanted = {f'/{t}' for t in (*peer.heard, topics.STEP, topics.APPLIED_COMMAND)}
-    wanted.add(f'/{COMMAND_TOPICS[robot]}')
+    wanted.add(f'/{ROBOT_TOPICS[robot].command}')
     ros.spin_until(lambda: wanted <= set(recorder.counts), 20.0, 'the recorder listens')
     bridge, stop = ros.add(BridgeNode, parameters={'robot': robot}), threading.Event()
     thread = threading.Thread(target=bridge.run, args=(stop,))

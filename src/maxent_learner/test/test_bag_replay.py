@@ -12,7 +12,7 @@ from sensor_msgs.msg import Imu
 from std_msgs.msg import Empty, Float64MultiArray
 
 from maxent_learner.bag_reader import BagError, BagReader
-from maxent_learner.bag_replay import COMMAND_TOPICS, ReplayReport, replay_guard
+from maxent_learner.bag_replay import ReplayReport, replay_guard
 from maxent_robot.robots import ROBOTS, get_robot
 from maxent_robot.safety.config import SIMULATED_REST
 from maxent_robot.safety.guard import Guard
@@ -67,7 +67,7 @@ class LockStep:
             assert self.guard.on_action(action, state.stamp_ns) is None
         result = self.guard.tick(state.stamp_ns)
         command = result.command
-        self.put(COMMAND_TOPICS[self.spec.name], self.command(command))
+        self.put(ROBOT_TOPICS[self.spec.name].command, self.command(command))
         if result.finished is not None:
             applied = conversions.from_applied_action(result.finished, self.spec.joint_names)
             self.put(topics.APPLIED_COMMAND, applied)
@@ -124,7 +124,7 @@ def count(messages, topic):
 def test_every_command_and_account_is_the_same_to_the_bit(run, bag, robot):
     done = run(robot)
     report = replay_guard(bag(done.messages), done.spec)
-    commands = count(done.messages, COMMAND_TOPICS[robot])
+    commands = count(done.messages, ROBOT_TOPICS[robot].command)
     assert commands > EPISODES * STEPS
     assert report == ReplayReport(commands + EPISODES * STEPS, 0)
     assert report.passed
@@ -152,7 +152,7 @@ def test_a_changed_figure_of_the_guard_is_found_and_named(run, bag):
 
 def test_one_changed_bit_of_one_command_is_found(run, bag):
     done = run()
-    topic = f'/{COMMAND_TOPICS["sawyer"]}'
+    topic = f'/{ROBOT_TOPICS["sawyer"].command}'
     number = [n for n, (name, _) in enumerate(done.messages) if name == topic][37]
     message = done.messages[number][1]
     changed = type(message)(header=message.header, mode=message.mode, names=message.names)
@@ -194,7 +194,7 @@ def test_a_state_lost_shortly_before_a_reset_leaves_the_next_episode_alone(run, 
 
 def test_lost_outputs_are_no_difference(run, bag):
     done = run()
-    outputs = {f'/{COMMAND_TOPICS["sawyer"]}', f'/{topics.APPLIED_COMMAND}'}
+    outputs = {f'/{ROBOT_TOPICS["sawyer"].command}', f'/{topics.APPLIED_COMMAND}'}
     kept = [m for n, m in enumerate(done.messages) if m[0] not in outputs or n % 3]
     report = replay_guard(bag(kept), done.spec)
     assert report.different == report.left_out == 0
@@ -249,6 +249,6 @@ def test_a_bag_of_another_robot_is_refused_with_what_should_be_in_it(run, bag):
 
 def test_commands_that_answer_no_state_are_disregarded(run, bag):
     done = run('dclaw')
-    foreign = f'/{COMMAND_TOPICS["dclaw"]}', Float64MultiArray(data=[1.0])
+    foreign = f'/{ROBOT_TOPICS["dclaw"].command}', Float64MultiArray(data=[1.0])
     report = replay_guard(bag([foreign, *done.messages, foreign]), done.spec)
     assert report == replay_guard(bag(done.messages), done.spec)

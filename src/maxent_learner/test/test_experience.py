@@ -71,7 +71,7 @@ def test_nothing_follows_the_end_of_an_episode(experience, source, change, end):
 def test_a_refused_step_is_named_counted_and_cuts_the_segment(experience, source, change):
     steps = source.episode(length=5)
     take(experience, steps[:3])
-    with pytest.raises(StepError, match='step 3 of episode 0: .*reward is not finite'):
+    with pytest.raises(StepError, match=r'step 3 of episode 0: .*reward is not finite'):
         experience.take(change(steps[3], reward=float('nan')))
     assert take(experience, steps[4:]) == [False, True]
     assert (experience.refused, experience.gaps, experience.transitions) == (1, 1, 3)

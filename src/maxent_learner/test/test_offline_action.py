@@ -114,9 +114,7 @@ def test_a_bag_becomes_a_skill_and_the_progress_is_told(
     assert list(folders.iterdir()) == []
 
 
-def test_the_skill_is_the_one_that_is_made_without_ros(
-    ask, answer_of, tmp_path, small_options
-):
+def test_the_skill_is_the_one_that_is_made_without_ros(ask, answer_of, tmp_path, small_options):
     config = RunConfig(
         task='reach_plane',
         task_options=('axis=z', 'value=0.15', 'start_noise=0.2', 'episode_steps=42'),

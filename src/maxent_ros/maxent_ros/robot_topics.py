@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where each robot tells its state: names and types of topics, and what they mean inside.
+"""Where each robot tells its state and is commanded: topics, their types and what they mean.
 
 A robot is added by one entry in ROBOT_TOPICS.
 """
@@ -39,9 +39,10 @@ class SignalTopic:
 
 @dataclass(frozen=True)
 class RobotTopics:
-    """Topics by which a robot tells its state."""
+    """Topics by which a robot tells its state, and the one by which it is commanded."""
 
     joint_states: str
+    command: str
     signals: Mapping[str, SignalTopic] = field(default_factory=dict)
 
 
@@ -86,9 +87,10 @@ def image_values(message: Image) -> NDArray[np.uint8]:
 
 
 ROBOT_TOPICS: Mapping[str, RobotTopics] = {
-    'sawyer': RobotTopics(topics.JOINT_STATES),
+    'sawyer': RobotTopics(topics.JOINT_STATES, topics.JOINT_COMMAND),
     'minitaur': RobotTopics(
         topics.MINITAUR_JOINT,
+        topics.MINITAUR_COMMAND,
         {
             'imu': SignalTopic(topics.MINITAUR_IMU, Imu, imu_values, 6_000_000),
             'odometry': SignalTopic(
@@ -98,6 +100,7 @@ ROBOT_TOPICS: Mapping[str, RobotTopics] = {
     ),
     'dclaw': RobotTopics(
         topics.DCLAW_JOINT_STATES,
+        topics.DCLAW_COMMAND,
         {
             'valve': SignalTopic(topics.DCLAW_VALVE, JointState, valve_values, 10_000_000),
             'camera': SignalTopic(topics.DCLAW_IMAGE, Image, image_values, 100_000_000),
