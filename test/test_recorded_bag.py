@@ -57,16 +57,15 @@ def test_another_figure_of_the_guard_is_noticed(figure: str, value: float) -> No
 
 @pytest.mark.system
 def test_a_run_recorded_now_is_the_same_to_the_bit(maxent) -> None:
-    # Long enough for whole episodes after the recorder has found all topics.
     common = ('--pacing', 'lockstep', '--record', '--seed', '3', '--runs', 'runs')
-    skill = ('run', str(SKILLS / 'sawyer_reach'), '--episodes', '12')
+    skill = ('run', str(SKILLS / 'sawyer_reach'), '--episodes', '2')
     maxent.run(*skill, '--task-options', 'episode_steps=40', *common)
     bag = maxent.folder / 'runs' / 'sawyer_reach' / 'bag'
     told = maxent.run('bag', str(bag), '--replay', '--skills', str(SKILLS))
     reports = list(replay(BagReader(bag), 'sawyer', make_task(SAWYER, 'reach'), SKILLS))
     for what, report in reports:
-        assert report.compared > 40, what
-        assert report.different == 0, report.sentence(what)
+        assert report.compared in (80, 880), what  # actions; commands and accounts of the guard
+        assert (report.different, report.left_out) == (0, 0), report.sentence(what)
         assert report.sentence(what) in told
 
 

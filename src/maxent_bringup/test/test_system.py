@@ -26,7 +26,10 @@ def test_running_a_skill_needs_no_learner() -> None:
 
 
 def test_recording_adds_the_recorder() -> None:
-    assert 'recorder' in by_name(SystemConfig(record=True))
+    nodes = by_name(SystemConfig(record=True))
+    assert next(iter(nodes)) == 'recorder'
+    assert nodes['policy'].parameters['wait_for_recorder']
+    assert 'wait_for_recorder' not in by_name(SystemConfig())['policy'].parameters
 
 
 def test_a_recording_says_what_it_is_of() -> None:

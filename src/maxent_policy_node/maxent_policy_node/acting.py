@@ -89,7 +89,7 @@ class Acting:
             pacing=config.pacing,
             max_episodes=config.episodes if config.episodes > 0 else None,
         )
-        self._actions = node.create_publisher(PolicyAction, topics.POLICY_ACTION, qos.COMMAND)
+        self._actions = node.create_publisher(PolicyAction, topics.POLICY_ACTION, qos.RECORDED)
         self._steps = node.create_publisher(Step, topics.STEP, qos.EXPERIENCE)
         self._goals = node.create_publisher(PoseStamped, topics.GOAL, qos.LATCHED)
         self._resets = ResetClient(node, spec.joint_names, self._on_reset_done)

@@ -59,9 +59,11 @@ class GuardNode(LeanNode):
         self._applied = self.create_publisher(AppliedCommand, topics.APPLIED_COMMAND, qos.EVENTS)
         self._status = self.create_publisher(SafetyStatus, topics.SAFETY_STATUS, qos.LATCHED)
         self._level_changed = self.create_guard_condition(self._on_level_changed)
-        self._port = open_port(self, spec)
+        lockstep = self.config.pacing == 'lockstep'
+        # In lock-step time waits for every message, so that none need be lost to a recorder.
+        self._port = open_port(self, spec, qos.RECORDED if lockstep else qos.COMMAND)
         self._pacing: LockStep | RealTimeLoop
-        if self.config.pacing == 'lockstep':
+        if lockstep:
             self._pacing = LockStep(self._guard, self._emit, self._port.send, self._refuse)
         else:
             self._pacing = RealTimeLoop(
@@ -71,7 +73,6 @@ class GuardNode(LeanNode):
                 spec.guard_period_ns,
                 self.config.real_time_factor,
             )
-        lockstep = self.config.pacing == 'lockstep'
         signals = spec.guard_signals
         self._states = StateSource(self, spec, signals, self._on_state, lockstep=lockstep)
         self._listen()

@@ -12,6 +12,7 @@ from typing import Protocol
 from intera_core_msgs.msg import JointCommand
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from std_msgs.msg import Bool, Empty, Float64, Float64MultiArray, UInt16, UInt32
 from std_srvs.srv import SetBool
 
@@ -39,14 +40,14 @@ class RobotPort(Protocol):
 class SawyerPort:
     """Sawyer's Intera topics (robots.md 5.1)."""
 
-    def __init__(self, node: Node, spec: RobotSpec) -> None:
+    def __init__(self, node: Node, spec: RobotSpec, profile: QoSProfile) -> None:
         """Ask the robot for its rate and command timeout."""
         self._node = node
         self._names = list(spec.joint_names)
         self._command = node.create_publisher(
             JointCommand,
             topics.JOINT_COMMAND,
-            qos.COMMAND,
+            profile,
             event_callbacks=PublisherEventCallbacks(),  # a driver's QoS may not match: warn
         )
         self._rate = node.create_publisher(UInt16, topics.JOINT_STATE_PUBLISH_RATE, qos.LATCHED)
@@ -78,10 +79,10 @@ class SawyerPort:
 class _PositionPort:
     """Robots that take joint positions as ros2_control's forward controllers do."""
 
-    def __init__(self, node: Node, topic: str) -> None:
+    def __init__(self, node: Node, topic: str, profile: QoSProfile) -> None:
         self._node, self._topic = node, topic
         self._command = node.create_publisher(
-            Float64MultiArray, topic, qos.COMMAND, event_callbacks=PublisherEventCallbacks()
+            Float64MultiArray, topic, profile, event_callbacks=PublisherEventCallbacks()
         )
 
     def send(self, command: Command) -> None:
@@ -96,9 +97,9 @@ class _PositionPort:
 class MinitaurPort(_PositionPort):
     """Minitaur's topics (robots.md 5.2): behaviour mode 0 lets the motors go, 1 takes commands."""
 
-    def __init__(self, node: Node, _spec: RobotSpec) -> None:
+    def __init__(self, node: Node, _spec: RobotSpec, profile: QoSProfile) -> None:
         """Open the topics."""
-        super().__init__(node, topics.MINITAUR_COMMAND)
+        super().__init__(node, topics.MINITAUR_COMMAND, profile)
         self._mode = node.create_publisher(UInt32, topics.MINITAUR_SET_BEHAVIOR_MODE, qos.EVENTS)
 
     def stop(self) -> None:
@@ -113,9 +114,9 @@ class MinitaurPort(_PositionPort):
 class DClawPort(_PositionPort):
     """D'Claw's topics and the service that switches its servos (robots.md 5.3)."""
 
-    def __init__(self, node: Node, _spec: RobotSpec) -> None:
+    def __init__(self, node: Node, _spec: RobotSpec, profile: QoSProfile) -> None:
         """Open the topics."""
-        super().__init__(node, topics.DCLAW_COMMAND)
+        super().__init__(node, topics.DCLAW_COMMAND, profile)
         self._engage = node.create_client(SetBool, topics.DCLAW_ENGAGE)
 
     def stop(self) -> None:
@@ -127,15 +128,15 @@ class DClawPort(_PositionPort):
         self._engage.call_async(SetBool.Request(data=True))
 
 
-ROBOT_PORTS: dict[str, Callable[[Node, RobotSpec], RobotPort]] = {
+ROBOT_PORTS: dict[str, Callable[[Node, RobotSpec, QoSProfile], RobotPort]] = {
     'sawyer': SawyerPort,
     'minitaur': MinitaurPort,
     'dclaw': DClawPort,
 }
 
 
-def open_port(node: Node, spec: RobotSpec) -> RobotPort:
-    """Open the topics of a robot.
+def open_port(node: Node, spec: RobotSpec, profile: QoSProfile = qos.COMMAND) -> RobotPort:
+    """Open the topics of a robot; commands are offered with this quality of service.
 
     Raises:
         ValueError: no topics are known for the robot; names those that are.
@@ -144,4 +145,4 @@ def open_port(node: Node, spec: RobotSpec) -> RobotPort:
         raise ValueError(
             f"no topics are known for robot '{spec.name}'; known robots: {sorted(ROBOT_PORTS)}"
         )
-    return ROBOT_PORTS[spec.name](node, spec)
+    return ROBOT_PORTS[spec.name](node, spec, profile)

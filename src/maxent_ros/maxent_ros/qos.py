@@ -23,6 +23,9 @@ def _profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoS
 
 
 COMMAND = _profile(1)  # only the newest state or command is of use
+# As COMMAND, offered where a recorder shall miss none; readers that want the newest only keep one.
+# Not for commands to hardware: there, what was lost must not hold up what is new.
+RECORDED = _profile(200)
 EVENTS = _profile(10)  # each one matters, none to late joiners
 LATCHED = _profile(1, latched=True)  # the present value, also to late joiners
 EXPERIENCE = _profile(1000)  # transitions: a burst must not lose any

@@ -37,7 +37,7 @@ class DClawTopics(PositionCommands):
         self._clock = ClockTopic(node)
         self._joint_state = JointState(name=list(spec.joint_names))
         self._valve_state = JointState(name=[VALVE])
-        self._joints = node.create_publisher(JointState, topics.DCLAW_JOINT_STATES, qos.COMMAND)
+        self._joints = node.create_publisher(JointState, topics.DCLAW_JOINT_STATES, qos.RECORDED)
         self._goal = node.create_publisher(Float64, topics.DCLAW_VALVE_GOAL, qos.LATCHED)
         self._schedule = Schedule()
         image_rate = NANOSECONDS / spec.policy_period_ns
@@ -47,7 +47,7 @@ class DClawTopics(PositionCommands):
             (Image, topics.DCLAW_IMAGE, image_rate, self._image),
             (CameraInfo, topics.DCLAW_CAMERA_INFO, image_rate, self._camera_info),
         ):
-            self._schedule.add(node.create_publisher(kind, name, qos.COMMAND), rate, build)
+            self._schedule.add(node.create_publisher(kind, name, qos.RECORDED), rate, build)
 
     def listen(self, lock: RLock) -> None:
         """Offer the service that switches the servos."""

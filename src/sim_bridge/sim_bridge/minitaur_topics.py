@@ -50,7 +50,7 @@ class MinitaurTopics(PositionCommands):
         self._node, self._robot = node, simulation
         self._clock = ClockTopic(node)
         self._joint_state = JointState(name=list(simulation.robot.joint_names))
-        self._joints = node.create_publisher(JointState, topics.MINITAUR_JOINT, qos.COMMAND)
+        self._joints = node.create_publisher(JointState, topics.MINITAUR_JOINT, qos.RECORDED)
         tick_rate = 1e9 / simulation.robot.guard_period_ns
         self._schedule = Schedule()
         for kind, name, rate, build in (
@@ -63,7 +63,7 @@ class MinitaurTopics(PositionCommands):
             (UInt32, topics.MINITAUR_BEHAVIOR_ID, 10.0, lambda _now: UInt32(data=0)),
             (UInt32, topics.MINITAUR_BEHAVIOR_MODE, 10.0, self._behavior_mode),
         ):
-            self._schedule.add(node.create_publisher(kind, name, qos.COMMAND), rate, build)
+            self._schedule.add(node.create_publisher(kind, name, qos.RECORDED), rate, build)
 
     def listen(self, lock: RLock) -> None:
         """Take behaviour modes and leg commands."""

@@ -41,7 +41,7 @@ class StatePublishers:
         self._names = list(robot.joint_names)
         self._joint_state = JointState(name=self._names)
         self._joint_state.header.frame_id = BASE_FRAME
-        self._joint_states = node.create_publisher(JointState, topics.JOINT_STATES, qos.COMMAND)
+        self._joint_states = node.create_publisher(JointState, topics.JOINT_STATES, qos.RECORDED)
         self._clock = node.create_publisher(Clock, topics.CLOCK, qos.CLOCK)
         self._limits = node.create_publisher(JointLimits, topics.JOINT_LIMITS, qos.LATCHED)
         self._limits.publish(self._joint_limits())
@@ -54,7 +54,7 @@ class StatePublishers:
             (CollisionDetectionState, LIMB + 'collision_detection_state', self._collision),
         )
         self._on_demand: list[tuple[Publisher, Callable[[Any], Any]]] = [
-            (node.create_publisher(kind, name, qos.COMMAND), build)
+            (node.create_publisher(kind, name, qos.RECORDED), build)
             for kind, name, build in builders
         ]
         self._period_ns = NANOSECONDS // DEFAULT_RATE
