@@ -106,13 +106,23 @@ def shortfalls(row: Mapping[str, Any]) -> list[str]:
     return [*sentences, 'one seed']
 
 
+def _is_wanted(job: Job, chosen: argparse.Namespace) -> bool:
+    """Whether a part was asked for, or is needed for one that was."""
+    if chosen.parts is None:
+        return True
+    needed = {
+        n for other in jobs(chosen.updates) if other.name in chosen.parts for n in other.needs
+    }
+    return job.name in {*chosen.parts, *needed}
+
+
 def main() -> None:
     """Run what is missing and write the row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--updates', type=int, default=UPDATES)
     parser.add_argument('--parts', nargs='+', help='only these, and what they need; no row then')
     chosen = parser.parse_args()
-    wanted = [j for j in jobs(chosen.updates) if chosen.parts is None or j.name in chosen.parts]
+    wanted = [job for job in jobs(chosen.updates) if _is_wanted(job, chosen)]
     if shutil.which('maxent') is None:
         parser.error('the command maxent is not on the path: use `maxent bench B1`')
     # One at a time: recording and kills are about time.

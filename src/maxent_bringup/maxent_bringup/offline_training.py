@@ -54,7 +54,9 @@ def train_from_bags(config: SystemConfig, updates: int) -> bool:
                 console.print(f'{done} of {updates} updates: {figures}', soft_wrap=True)
 
         try:
-            run = train_offline(*configs(config), updates, tell, stop.is_set, complain)
+            run = train_offline(
+                *configs(config, config.namespace), updates, tell, stop.is_set, complain
+            )
         except (DivergedError, ResumeError, ValueError) as error:
             raise TrainingError(str(error)) from error
     return run.trainer.updates >= updates

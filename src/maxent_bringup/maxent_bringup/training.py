@@ -81,7 +81,7 @@ def train_in_process(config: SystemConfig) -> bool:
     return run.trainer.finished
 
 
-def configs(config: SystemConfig) -> tuple[RunConfig, TrainerConfig]:
+def configs(config: SystemConfig, bag_namespace: str = '') -> tuple[RunConfig, TrainerConfig]:
     """Return what a run in this process is told of a system."""
     return (
         RunConfig(
@@ -90,6 +90,7 @@ def configs(config: SystemConfig) -> tuple[RunConfig, TrainerConfig]:
             task_options=config.task_options,
             world=config.world,
             bags=config.bags,
+            bag_namespace=bag_namespace,
             skill=config.skill,
             run_folder=str(config.run_folder),
             skills_folder=str(config.skills),

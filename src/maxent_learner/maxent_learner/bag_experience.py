@@ -36,6 +36,7 @@ def bag_steps(
     options: Mapping[str, Any],
     seed: int,
     tell: Callable[[str], None],
+    namespace: str = '',
 ) -> Iterator[StepRecord]:
     """Yield the steps of a bag for a task.
 
@@ -46,11 +47,12 @@ def bag_steps(
         options: those of the task's that are not at their default.
         seed: see `task`.
         tell: is told, at the end, what was read, dropped and found damaged.
+        namespace: of the robot, where the bag holds several.
 
     Raises:
         BagError: no bag, of another robot, or topics are missing that are needed.
     """
-    reader = BagReader(path)
+    reader = BagReader(path, namespace)
     robot = reader.about.get('robot', spec.name)
     if robot != spec.name:
         raise BagError(f'{path} was recorded with robot {robot}, this run is for {spec.name}')

@@ -56,6 +56,35 @@ def draw_curve(path: Path, episodes: Sequence[Mapping[str, Any]], title: str) ->
     for axes in (above, below):
         axes.grid(visible=True, which='both', alpha=0.25)
         axes.legend(loc='best')
+    _save(figure, path)
+
+
+def draw_updates(
+    path: Path, updates: Sequence[tuple[int, Mapping[str, float]]], title: str
+) -> None:
+    """Write a PNG of what gradient steps without a robot did, whole or not at all.
+
+    Args:
+        path: of the PNG.
+        updates: number of updates, and the metrics of the last of them.
+        title: of the picture.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    figure = Figure(figsize=(8.0, 6.0), layout='constrained')
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    names = [name for name in ('q_mean', 'q_loss') if all(name in m for _, m in updates)]
+    for axes, name in zip(figure.subplots(2, 1, sharex=True), names, strict=False):
+        axes.plot([at for at, _ in updates], [m[name] for _, m in updates], linewidth=1.0)
+        axes.set_ylabel({'q_mean': 'mean Q of the batch', 'q_loss': 'loss of Q'}[name])
+        axes.grid(visible=True, alpha=0.25)
+        axes.set_xlabel('updates')
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
     figure.savefig(partial, format='png', dpi=110)
     partial.replace(path)

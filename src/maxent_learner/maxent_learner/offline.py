@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from maxent_learner.curve import draw_updates
 from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
@@ -15,7 +16,7 @@ from maxent_robot.option_texts import format_options
 TELL_EVERY = 100  # updates
 CHECKPOINT_EVERY = 5_000  # updates
 # Weight of the penalty that keeps Q low where the data are silent; see docs/results.md, row B1.
-CONSERVATIVE_WEIGHT = 0.02
+CONSERVATIVE_WEIGHT = 0.003
 CONSERVATIVE = ('sac', 'soft_q')  # algorithms that know it
 
 
@@ -61,16 +62,19 @@ def train_offline(
         raise ValueError(f'updates must be at least 1, is {updates}')
     configure_torch()
     run = Run(config, offline_config(trainer_config), report)
+    curve: list[tuple[int, dict[str, float]]] = []
     try:
         while run.trainer.updates < updates and not should_stop():
             run.update()
             if run.trainer.updates % TELL_EVERY == 0:
                 run.progress.scalars('training', run.trainer.metrics, run.trainer.updates)
+                curve.append((run.trainer.updates, run.trainer.metrics))
                 tell(run)
             if run.trainer.updates % CHECKPOINT_EVERY == 0:
                 run.checkpoint()
         tell(run)
         if run.trainer.updates >= updates:
+            run.draw(lambda path: draw_updates(path, curve, f'{config.skill}, from bags alone'))
             run.save_skill()
     finally:
         run.close()

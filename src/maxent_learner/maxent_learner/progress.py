@@ -74,7 +74,9 @@ class Progress:
         self._attempt('TensorBoard logs', lambda: self._add_scalars(group, values, step))
 
     def draw(self, path: Path | None = None) -> None:
-        """Draw the curve to `path`, by default curve.png in the run's folder."""
+        """Draw the curve of what there is to `path`, by default curve.png in the run's folder."""
+        if not self.rows:
+            return
         target = self._folder / 'curve.png' if path is None else path
         self._attempt(target.name, lambda: draw_curve(target, self.rows, self._title))
 

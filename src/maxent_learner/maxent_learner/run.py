@@ -150,6 +150,11 @@ class Run:
         self.progress.draw()
         return self._attempt('skill', lambda: self._save_skill(skill))
 
+    def draw(self, write: Callable[[Path], None]) -> str:
+        """Have another curve.png written than that of the episodes; '' or why that failed."""
+        path = self.folder.path / 'curve.png'
+        return self._attempt('curve.png', lambda: write(path))
+
     @property
     def skill_folder(self) -> Path:
         """Where `save_skill` puts the skill."""
@@ -180,12 +185,18 @@ class Run:
             found[bag] = recorded.transitions - before
         if recorded.refused:
             self.report(f'{recorded.refused} steps of the bags cannot be learned from')
+        if len(recorded.buffer) < recorded.transitions:
+            self.report(
+                f'only the newest {len(recorded.buffer)} of {recorded.transitions} transitions of '
+                'the bags are kept: raise buffer_capacity'
+            )
         trainer.use_recorded(recorded, trainer.config.bag_share)
         return found
 
     def _read_bag(self, bag: Path, recorded: Experience) -> None:
         seed, options = self.trainer.config.seed, self.config.options
-        for step in bag_steps(bag, self.spec, self.task, options, seed, self.report):
+        what = bag, self.spec, self.task, options, seed, self.report
+        for step in bag_steps(*what, self.config.bag_namespace):
             with suppress(StepError):  # counted
                 recorded.take(step)
 

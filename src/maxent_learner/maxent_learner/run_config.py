@@ -21,6 +21,7 @@ class RunConfig:
         (), "what is varied of the simulation, such as 'terrain=slope'; kept with the run"
     )
     bags: tuple[str, ...] = setting((), 'bags to learn from, too; how much, says bag_share')
+    bag_namespace: str = setting('', 'of the robot, where bags hold several')
     skill: str = setting('', 'name of the skill that the run makes; empty: ROBOT_TASK')
     run_folder: str = setting('runs/default', 'folder for checkpoints, logs and the curve')
     skills_folder: str = setting('skills', 'folder that gets the folder of the finished skill')
@@ -33,6 +34,8 @@ class RunConfig:
         for name in ('run_folder', 'skills_folder'):
             if not getattr(self, name):
                 raise ValueError(f'{name} must not be empty')
+        if len(set(self.bags)) < len(self.bags):
+            raise ValueError(f'a bag is named twice: {", ".join(self.bags)}')
         if self.torch_threads < 1:
             raise ValueError(f'torch_threads is {self.torch_threads}; it must be at least 1')
         parse_options(self.task_options)

@@ -12,6 +12,8 @@ from maxent_learner.bag_file import BagFile
 from maxent_learner.bag_metadata import Topic
 from maxent_learner.mcap_output import Message
 from maxent_learner.message_definitions import Definitions
+from maxent_learner.trainer import Trainer
+from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.runner import configure_torch
 from maxent_robot.episode_outputs import StepRecord
 from maxent_robot.layout import Field, ObservationLayout
@@ -165,3 +167,12 @@ def record_steps(tmp_path):
         return bag.path
 
     return record
+
+
+@pytest.fixture
+def make_trainer(source, small_options):
+    def make(**settings):
+        config = {'learning_starts': 20, 'algorithm_options': small_options, **settings}
+        return Trainer('sawyer', source.task, TrainerConfig(**config))
+
+    return make

@@ -39,13 +39,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         '--updates',
         type=int,
-        default=UPDATES,
         help=f'--offline: gradient steps; default: {UPDATES}',
     )
     add_settings(parser, 'train')
     chosen = parser.parse_args(arguments)
     texts = given_settings(chosen, 'train')
+    if chosen.updates is not None and not chosen.offline:
+        raise CommandError('--updates is for --offline; else --updates-per-step says how many')
     if chosen.offline:
+        if 'bags' in texts or chosen.in_process:
+            raise CommandError('--offline names the bags itself, and runs in this process anyway')
         return _offline(chosen, texts)
     config = _config(texts)
     if chosen.in_process and config.mode == 'hardware':
@@ -73,18 +76,19 @@ def _offline(chosen: argparse.Namespace, texts: dict[str, str]) -> int:
     from maxent_bringup.offline_training import about_bag, train_from_bags
     from maxent_bringup.training import TrainingError
 
+    updates = UPDATES if chosen.updates is None else chosen.updates
     told = {} if 'resume' in texts else about_bag(chosen.offline[0])
     if texts.get('task', told.get('task')) != told.get('task'):
         told.pop('task_options', None)  # they are not of that task
     config = _config({**told, **texts, 'bags': ' '.join(chosen.offline)})
     try:
-        is_finished = train_from_bags(config, chosen.updates)
+        is_finished = train_from_bags(config, updates)
     except TrainingError as error:
         print(f'maxent train: {error}', file=sys.stderr)
         return 1
     if not is_finished:
         again = f'{_resume_command(config)} --offline {" ".join(chosen.offline)}'
-        print(f'Stopped. Go on with: {again} --updates {chosen.updates}')
+        print(f'Stopped. Go on with: {again} --updates {updates}')
         return 0
     print(_summary(config))
     return 0
