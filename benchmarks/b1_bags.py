@@ -19,6 +19,7 @@ from typing import Any
 from b1_buffers import compare_buffers
 from b1_faults import cut_bags, kill_learners, kill_recorders
 from b1_learning import learn_offline, record_training
+from b1_loop import watch_loop
 from b1_reading import read_fast
 from job_pool import Job, run_jobs
 from result_file import RESULTS, write_result
@@ -48,6 +49,7 @@ def jobs(updates: int) -> list[Job]:
         Job('reading', read_fast, {'recording': 'record_run'}, ('record_run',)),
         Job('cuts', cut_bags, {'recording': 'buffers', 'tries': CUTS, 'seed': SEED}, ('buffers',)),
         Job('learner_kills', kill_learners, {'tries': LEARNER_KILLS, 'seed': SEED}),
+        Job('loop', watch_loop),
         Job('recorder_kills', kill_recorders, {'tries': RECORDER_KILLS, 'seed': SEED}),
     ]
 
@@ -72,12 +74,14 @@ def figures(found: Mapping[str, Any]) -> dict[str, Any]:
         },
         'random_motion_before_learning': random['distance'],
         'megabytes_per_robot_minute': online['megabytes'] / online['robot_minutes'],
+        'without_weights': random['megabytes'] / random['robot_minutes'],
         'ingest': found['reading'],
         'learner_kills': learners,
         'recorder_kills': recorders,
         'truncations': cuts,
         'buffers_equal': buffers['equal'],
         'buffers': buffers,
+        'guard_beside_recorder': found['loop'],
     }
 
 
