@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import json
 import os
 from pathlib import Path
+import shutil
 import signal
 import threading
 
@@ -137,7 +138,8 @@ def test_another_bag_cannot_be_resumed_with(
 ) -> None:
     assert offline('--name', 'mine', '--updates', '3', *SMALL) == 0
     again = ['train', '--name', 'mine', '--resume', '--updates', '6', '--offline']
-    assert main([*again, str(RECORDED), str(RECORDED)]) == 1
+    copy = shutil.copytree(RECORDED, folder / 'copy')
+    assert main([*again, str(RECORDED), str(copy)]) == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert 'recorded_transitions 84, this run 168: resume with the same settings' in told
 
@@ -155,3 +157,27 @@ def test_a_bag_says_robot_task_and_options_and_a_foreign_one_nothing(folder: Pat
     assert about_bag(str(folder / 'foreign')) == {}
     with pytest.raises(CommandError, match='there is no bag'):
         about_bag('nowhere')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'told'),
+    [
+        (['--updates', '5'], '--updates is for --offline'),
+        (['--offline', str(RECORDED), '--bags', str(RECORDED)], '--offline names the bags itself'),
+        (['--offline', str(RECORDED), '--in-process'], '--offline names the bags itself'),
+    ],
+)
+def test_settings_that_do_not_go_with_each_other_are_refused(arguments, told, capsys) -> None:
+    assert main(['train', *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_same_bag_twice_is_refused(folder: Path, capsys) -> None:
+    assert main(['train', '--offline', str(RECORDED), str(RECORDED)]) == 1
+    assert 'a bag is named twice' in capsys.readouterr().err
+
+
+def test_the_curve_shows_the_updates(folder: Path, short: None) -> None:
+    assert offline('--name', 'mine', '--updates', '200', *SMALL) == 0
+    curve = next(folder.rglob('runs/mine/curve.png'))
+    assert curve.stat().st_size > 10_000
