@@ -11,22 +11,9 @@ from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.runner import configure_torch
-from maxent_robot.option_texts import format_options
 
 TELL_EVERY = 100  # updates
 CHECKPOINT_EVERY = 5_000  # updates
-# Weight of the penalty that keeps Q low where the data are silent; see docs/results.md, row B1.
-CONSERVATIVE_WEIGHT = 0.003
-CONSERVATIVE = ('sac', 'soft_q')  # algorithms that know it
-
-
-def offline_config(config: TrainerConfig) -> TrainerConfig:
-    """Return the settings for learning from bags alone: conservative, unless it says how much."""
-    options = config.options
-    if config.algorithm not in CONSERVATIVE or 'conservative_weight' in options:
-        return replace(config, bag_share=1.0)
-    options['conservative_weight'] = CONSERVATIVE_WEIGHT
-    return replace(config, bag_share=1.0, algorithm_options=format_options(options))
 
 
 def train_offline(
@@ -44,7 +31,7 @@ def train_offline(
 
     Args:
         config: what is learned, from which bags, and where the results go.
-        trainer_config: how; see `offline_config`.
+        trainer_config: how; `bag_share` is taken as 1.
         updates: gradient steps in all.
         tell: called every `TELL_EVERY` updates and at the end.
         should_stop: asked after each update.
@@ -61,7 +48,7 @@ def train_offline(
     if updates < 1:
         raise ValueError(f'updates must be at least 1, is {updates}')
     configure_torch()
-    run = Run(config, offline_config(trainer_config), report)
+    run = Run(config, replace(trainer_config, bag_share=1.0), report)
     curve: list[tuple[int, dict[str, float]]] = []
     try:
         while run.trainer.updates < updates and not should_stop():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maxent_learner import offline
-from maxent_learner.offline import CONSERVATIVE_WEIGHT, offline_config, train_offline
+from maxent_learner.offline import train_offline
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer import ResumeError
 from maxent_learner.trainer_config import TrainerConfig
@@ -127,7 +127,6 @@ def test_the_skill_says_out_of_which_bags_it_came(train, record_steps, source):
     assert origin['bag_share'] == 1.0
     assert (origin['steps'], origin['updates']) == (0, UPDATES)
     assert origin['robot_minutes'] == pytest.approx(50 * 0.05 / 60.0)
-    assert origin['algorithm_options']['conservative_weight'] == CONSERVATIVE_WEIGHT
 
 
 def test_the_skill_keeps_states_out_of_the_bags(train, record_steps, source):
@@ -190,29 +189,3 @@ def test_progress_is_told_every_so_often_and_at_the_end(bag, tmp_path, small_opt
         report=lambda text: None,
     )
     assert seen == [(10, True), (20, True), (25, True)]
-
-
-def test_the_penalty_is_added_where_it_is_known_and_nothing_else_changes():
-    for algorithm in ('sac', 'soft_q'):
-        config = TrainerConfig(
-            algorithm=algorithm, algorithm_options=('hidden=[16, 8]', 'discount=0.9'), seed=3
-        )
-        made = offline_config(config)
-        assert made.options == {**config.options, 'conservative_weight': CONSERVATIVE_WEIGHT}
-        assert (made.algorithm, made.seed, made.bag_share) == (algorithm, 3, 1.0)
-        assert offline_config(made) == made
-
-
-@pytest.mark.parametrize('weight', ['0', '0.0', '5.0'])
-def test_a_penalty_that_was_given_stays(weight):
-    options = (f'conservative_weight={weight}', 'hidden=[16]')
-    made = offline_config(TrainerConfig(algorithm_options=options))
-    assert made.algorithm_options == options
-    assert made.bag_share == 1.0
-
-
-@pytest.mark.parametrize('algorithm', ['ddpg', 'naf'])
-def test_other_algorithms_get_no_penalty(algorithm):
-    made = offline_config(TrainerConfig(algorithm=algorithm))
-    assert made.algorithm_options == ()
-    assert made.bag_share == 1.0
