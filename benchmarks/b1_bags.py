@@ -18,7 +18,7 @@ from typing import Any
 
 from b1_buffers import compare_buffers
 from b1_faults import cut_bags, kill_learners, kill_recorders
-from b1_learning import learn_offline, record_training
+from b1_learning import learn_offline, record_skill, record_training
 from b1_loop import watch_loop
 from b1_reading import read_fast
 from job_pool import Job, run_jobs
@@ -27,6 +27,7 @@ from result_file import RESULTS, write_result
 STEPS, RANDOM_STEPS, UPDATES = 12_000, 12_000, 12_000
 LEARNER_KILLS, RECORDER_KILLS, CUTS = 200, 50, 100
 SEED = 0
+SKILL, NARROW_EPISODES = 'sawyer_reach', 40
 # Ways to learn from a bag: as `maxent train --offline` does, with a penalty, without what guards.
 VARIANTS: dict[str, list[str]] = {
     '': [],
@@ -40,6 +41,7 @@ def jobs(updates: int) -> list[Job]:
     return [
         Job('record_run', record_training, {'steps': STEPS, 'updates_per_step': 2.0}),
         Job('record_random', record_training, {'steps': RANDOM_STEPS, 'updates_per_step': 0.0}),
+        Job('record_narrow', record_skill, {'skill': SKILL, 'episodes': NARROW_EPISODES}),
         *(
             Job(
                 f'offline_{bag}{name}',
@@ -47,7 +49,7 @@ def jobs(updates: int) -> list[Job]:
                 {'recording': f'record_{bag}', 'updates': updates, 'options': options},
                 (f'record_{bag}',),
             )
-            for bag in ('run', 'random')
+            for bag in ('run', 'random', 'narrow')
             for name, options in VARIANTS.items()
         ),
         Job('buffers', compare_buffers),

@@ -21,6 +21,7 @@ from maxent_rl.skill import Skill, load_skill
 from maxent_robot import episode_seed
 from maxent_ros.testing import isolated_domain
 
+SKILLS = Path(__file__).resolve().parent.parent / 'skills'
 EPISODES, SEED = 50, 1000
 FIRST_STATES = 20  # episodes whose first state is judged
 
@@ -38,6 +39,25 @@ def record_training(workspace: Workspace, steps: int, updates_per_step: float) -
         'summary': json.loads((bag / 'recording.json').read_text()),
         'bag': str(bag.resolve()),
     }
+
+
+def record_skill(workspace: Workspace, skill: str, episodes: int) -> dict[str, Any]:
+    """Run a skill's mean action in lock-step with a recorder: a bag of one narrow behaviour."""
+    command = [
+        'run',
+        str(SKILLS / skill),
+        '--episodes',
+        str(episodes),
+        '--pacing',
+        'lockstep',
+        '--record',
+    ]
+    with isolated_domain() as domain, (workspace.folder / 'output.log').open('w') as log:
+        runs = workspace.folder.resolve() / 'runs'
+        command += ['--runs', str(runs), '--name', 'narrow']
+        environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain)}
+        subprocess.run(['maxent', *command], env=environment, stdout=log, stderr=log, check=True)
+    return {'episodes': episodes, 'bag': str(runs / 'narrow' / 'bag')}
 
 
 def learn_offline(
