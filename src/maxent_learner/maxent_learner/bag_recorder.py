@@ -35,7 +35,7 @@ from maxent_learner.recording import Recording
 from maxent_learner.recording_summary import RecordingSummary, TopicSummary, write_summary
 from maxent_learner.sequence_gaps import SequenceGaps
 from maxent_learner.software import source_commit
-from maxent_ros import topics
+from maxent_ros import node_names
 from maxent_ros.diagnostics import Diagnostics, Health, Report
 from maxent_ros.lean_node import LeanNode
 from maxent_ros.parameters import ParameterError, declare
@@ -56,7 +56,7 @@ class BagRecorder(LeanNode):
         Raises:
             ParameterError: the bag cannot be written, or a parameter cannot be.
         """
-        super().__init__(topics.RECORDER_NODE, **node_options)
+        super().__init__(node_names.RECORDER, **node_options)
         config = declare(self, RecorderConfig)
         self._wanted = {self.resolve_topic_name(topic) for topic in config.topics}
         self._depths = {self.resolve_topic_name(t): n for t, n in LATCHED_DEPTHS.items()}

@@ -8,17 +8,11 @@ from maxent_robot.robots import ROBOTS
 from maxent_ros import topics
 from maxent_ros.robot_topics import ROBOT_TOPICS
 
-COMMANDS = {
-    'sawyer': topics.JOINT_COMMAND,
-    'minitaur': topics.MINITAUR_COMMAND,
-    'dclaw': topics.DCLAW_COMMAND,
-}
-
 
 @pytest.mark.parametrize('robot', ROBOTS)
 def test_state_signals_and_commands_of_every_robot_are_recorded(robot: str) -> None:
     known = ROBOT_TOPICS[robot]
-    wanted = {known.joint_states, *(s.topic for s in known.signals.values()), COMMANDS[robot]}
+    wanted = {known.joint_states, *(s.topic for s in known.signals.values()), known.command}
     assert wanted <= set(SYSTEM_TOPICS)
 
 
@@ -32,6 +26,7 @@ SERVICES_AND_ACTIONS = {
     topics.GET_LATEST_POLICY,
     topics.SAVE_CHECKPOINT,
     topics.EXTRACT_COMPOSITION,
+    topics.TRAIN_OFFLINE,
     topics.LIST_SKILLS,
     topics.ACTIVATE_SKILL,
     topics.COMPOSE_SKILLS,

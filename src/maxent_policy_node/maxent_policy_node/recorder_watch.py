@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from maxent_ros import topics
+from maxent_ros import node_names, topics
 
 PERIOD_S = 0.1
 SETTLED = 3  # looks in a row: the graph knows a reader shortly before its writers do
@@ -56,6 +56,6 @@ class RecorderWatch:
         name = self._node.resolve_topic_name(topic)
         space = self._node.get_namespace()
         return any(
-            (info.node_name, info.node_namespace) == (topics.RECORDER_NODE, space)
+            (info.node_name, info.node_namespace) == (node_names.RECORDER, space)
             for info in self._node.get_subscriptions_info_by_topic(name)
         )

@@ -10,7 +10,7 @@ from rclpy.node import Node
 
 from maxent_policy_node.guard_node import GuardNode
 from maxent_policy_node.policy_node import PolicyNode
-from maxent_ros import qos, topics
+from maxent_ros import node_names, qos, topics
 
 HEARD = (
     (PolicyAction, topics.POLICY_ACTION, qos.COMMAND),
@@ -23,7 +23,7 @@ HEARD = (
 class Listener(Node):
     """Subscribes as a recorder does."""
 
-    def __init__(self, name=topics.RECORDER_NODE, count=4, **options):
+    def __init__(self, name=node_names.RECORDER, count=4, **options):
         super().__init__(name, **options)
         self.steps = []
         for kind, topic, profile in HEARD[:count]:

@@ -349,10 +349,13 @@ def test_concurrent_swaps_and_weights_leave_one_of_the_two(ros, following, perso
         assert answer.result().success
         ros.spin_until(lambda: node._feed._handed_in == ('run-1', version))  # noqa: B023
         _act_on(ros, learner, 4)
-        who = node.acting_name()
-        assert who in {('run-1', version), ('a', answer.result().version)}
-        step = learner.steps[-1]
-        assert (step.skill, step.policy_version) == who
+
+        def is_seen() -> bool:  # a step may be older than what has just been handed over
+            step = learner.steps[-1]
+            return (step.skill, step.policy_version) == node.acting_name()
+
+        ros.spin_until(is_seen, reason='a step of what acts')
+        assert node.acting_name() in {('run-1', version), ('a', answer.result().version)}
 
 
 def test_a_skill_that_fights_the_guard_gives_way_to_the_last_good_one_and_is_not_taken_again(

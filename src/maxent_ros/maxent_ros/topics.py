@@ -66,5 +66,3 @@ GOAL = 'task/goal'
 RESET_SIMULATION = 'simulation/reset'
 CLOCK = '/clock'
 DIAGNOSTICS = '/diagnostics'
-
-RECORDER_NODE = 'recorder'  # name of the node
