@@ -14,8 +14,8 @@ from running_system import running, wait
 from maxent_bringup.system import SystemConfig
 
 SKILLS = Path(__file__).resolve().parent.parent / 'skills'
-ROUNDS = 3
-SETTLED_S, WATCHED_S, WINDOW_S = 10.0, 30.0, 10.0  # the guard tells lateness of the last 10 s
+ROUNDS = 2
+SETTLED_S, WATCHED_S, WINDOW_S = 10.0, 20.0, 10.0  # the guard tells lateness of the last 10 s
 
 
 def watch_loop(workspace: Workspace) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def watch_loop(workspace: Workspace) -> dict[str, Any]:
         workspace.progress(number + 1, ROUNDS)
     return {
         name: {
-            'lateness_p999_us': sorted(each[0] for each in figures)[ROUNDS // 2],
+            'lateness_p999_us': max(each[0] for each in figures),
             'late_ticks': sum(each[1] for each in figures),
             'ticks': sum(each[2] for each in figures),
         }
