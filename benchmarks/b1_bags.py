@@ -22,6 +22,7 @@ from b1_learning import learn_offline, record_skill, record_training
 from b1_loop import watch_loop
 from b1_reading import read_fast
 from job_pool import Job, run_jobs
+import matplotlib.pyplot as plt
 from result_file import RESULTS, write_result
 
 STEPS, RANDOM_STEPS, UPDATES = 12_000, 12_000, 12_000
@@ -107,6 +108,13 @@ def shortfalls(row: Mapping[str, Any]) -> list[str]:
             f'learning from random motion ends {100 * row["offline_from_random"]:.1f} cm from the '
             'target: the motion has hardly been near it'
         )
+    narrow = row['offline']['offline_narrow']
+    if narrow['distance'] > 2.0 * row['online']:
+        sentences.append(
+            f'learning from a bag of one narrow behaviour ends {100 * narrow["distance"]:.0f} cm '
+            f'from the target: Q promises {narrow["promised"]:.2f}, {narrow["returned"]:.1f} is '
+            'returned'
+        )
     return [*sentences, 'one seed']
 
 
@@ -143,7 +151,21 @@ def main() -> None:
     }
     path = write_result('B1', 'maxent bench B1', [SEED], budget, row, shortfalls(row))
     print(f'written: {path}')
-    shutil.copy(Path('runs/b1/record_run/runs/online/curve.png'), RESULTS / 'B1.png')
+    draw(row, RESULTS / 'B1.png')
+
+
+def draw(row: Mapping[str, Any], path: Path) -> None:
+    """Write distances of the run and of what was learned from bags as a PNG."""
+    names = ['online', *row['offline']]
+    distances = [row['online'], *(each['distance'] for each in row['offline'].values())]
+    figure, axes = plt.subplots(figsize=(7.5, 4.0), dpi=100, layout='constrained')
+    bars = axes.barh(names[::-1], [100.0 * distance for distance in distances[::-1]])
+    axes.bar_label(bars, fmt='%.2g', padding=3)
+    axes.set_xscale('log')
+    axes.set_xlabel('distance from the target at the end of an episode (cm)')
+    axes.set_title('Sawyer reach, learned live and from bags alone, simulated')
+    figure.savefig(path)
+    plt.close(figure)
 
 
 if __name__ == '__main__':
