@@ -81,7 +81,7 @@ def figures(found: Mapping[str, Any]) -> dict[str, Any]:
         'recorder_kills': recorders,
         'truncations': cuts,
         'buffers_equal': buffers['equal'],
-        'buffers': buffers,
+        'buffers': {name: value for name, value in buffers.items() if name != 'bag'},
         'guard_beside_recorder': found['loop'],
     }
 

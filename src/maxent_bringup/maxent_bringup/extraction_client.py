@@ -16,11 +16,11 @@ from typing import Any
 from action_msgs.msg import GoalStatus
 from maxent_msgs.action import ExtractComposition
 from rclpy.action import ActionClient
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from maxent_bringup.cli import CommandError
 from maxent_bringup.interrupts import stop_requested
 from maxent_bringup.monitor import DISCOVERY_S, Monitor
+from maxent_bringup.progress_bar import progress_bar
 from maxent_bringup.supervise import Supervisor
 from maxent_bringup.system import NodeSpec
 from maxent_ros import topics
@@ -71,7 +71,7 @@ def _server(namespace: str, skills: Path) -> Iterator[Supervisor]:
 def _follow(
     monitor: Monitor, client: ActionClient, goal: ExtractComposition.Goal
 ) -> ExtractComposition.Result:
-    with stop_requested() as stop, _bar() as bar:
+    with stop_requested() as stop, progress_bar() as bar:
         task = bar.add_task('extracting', total=goal.steps, figures='')
 
         def show(message: Any) -> None:
@@ -94,13 +94,3 @@ def _follow(
     if answer.result().status == GoalStatus.STATUS_UNKNOWN:
         raise CommandError('the extraction is gone: was its server restarted?')
     return answer.result().result
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn('{task.fields[figures]}'),
-    )

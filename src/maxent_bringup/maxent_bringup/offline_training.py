@@ -7,10 +7,10 @@ import math
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from maxent_bringup.cli import CommandError
 from maxent_bringup.interrupts import stop_requested
+from maxent_bringup.progress_bar import progress_bar
 from maxent_bringup.system import SystemConfig
 from maxent_bringup.training import TrainingError, complain, configs
 from maxent_learner.bag_reader import BagError, BagReader
@@ -44,7 +44,7 @@ def train_from_bags(config: SystemConfig, updates: int) -> bool:
             resumed with these settings.
     """
     console = Console()
-    with stop_requested() as stop, _bar(console) as bar:
+    with stop_requested() as stop, progress_bar(console, hidden=not console.is_terminal) as bar:
         task = bar.add_task('learning from bags', total=updates, figures='')
 
         def tell(run: Run) -> None:
@@ -66,16 +66,4 @@ def _figures(metrics: dict[str, float]) -> str:
     shown = {name: metrics.get(name, math.nan) for name in SHOWN}
     return ', '.join(
         f'{name} {value:.3g}' for name, value in shown.items() if math.isfinite(value)
-    )
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn('{task.fields[figures]}'),
-        console=console,
-        disable=not console.is_terminal,
     )
