@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T8: the D'Claw learns to turn a valve that it sees in pictures of 32 x 32 pixels only.
 
-    maxent bench T8 [--steps 100000] [--seeds 0]
+    maxent bench T8 [--steps 70000] [--seeds 0]
 
 SAC with its defaults and a convolutional encoder on task `turn_image`: any angle at first, one
 goal, the angle in the reward alone (Haarnoja et al. 2018, SAC and applications, section 7.3: 300k
@@ -18,7 +18,7 @@ from job_pool import Job, run_jobs
 from robot_runs import arguments, judge, learn, write_row
 
 SEEDS = [0]
-STEPS = 100_000
+STEPS = 70_000
 EPISODES = 100
 MOST_ERROR, CLOSE, BUDGET = 0.2, 0.1, 300_000
 

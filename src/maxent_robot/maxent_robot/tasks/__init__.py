@@ -23,7 +23,7 @@ TASKS: dict[str, type] = {
 }
 # What a robot does unless it is told otherwise.
 FIRST_TASKS = {'sawyer': 'reach', 'minitaur': 'walk', 'dclaw': 'turn'}
-# Policy steps of a training by default (docs/results.md); of `turn_image` a guess so far.
+# Policy steps of a training by default (docs/results.md).
 TRAINING_STEPS = {
     'reach': 12_000,
     'reach_random': 12_000,
@@ -31,7 +31,7 @@ TRAINING_STEPS = {
     'reach_planes': 12_000,
     'walk': 25_000,
     'turn': 30_000,
-    'turn_image': 100_000,
+    'turn_image': 70_000,
 }
 _BUILDERS: dict[str, Callable[[RobotSpec, str, Any], Task]] = {
     'walk': WalkTask,
