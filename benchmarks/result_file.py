@@ -10,7 +10,8 @@ from pathlib import Path
 import platform
 from typing import Any
 
-from maxent_learner.skill_export import commit, versions
+from maxent_learner.skill_export import versions
+from maxent_learner.software import commit
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'

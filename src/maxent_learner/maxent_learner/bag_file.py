@@ -19,9 +19,6 @@ from maxent_learner.bag_files import (
 )
 from maxent_learner.bag_metadata import FileSummary, Topic, bag_information, to_yaml
 from maxent_learner.mcap_output import McapOutput, Message
-from maxent_learner.message_definitions import Definitions, UnknownTypeError
-
-__all__ = ['BagFile', 'Definitions', 'Split', 'UnknownTypeError']
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from maxent_learner.recorder_qos import is_latched, is_stricter, matching_qos, t
 from maxent_learner.recording import Recording
 from maxent_learner.recording_summary import RecordingSummary, TopicSummary, write_summary
 from maxent_learner.sequence_gaps import SequenceGaps
-from maxent_learner.software import source_commit
+from maxent_learner.software import commit
 from maxent_ros import node_names
 from maxent_ros.diagnostics import Diagnostics, Health, Report
 from maxent_ros.lean_node import LeanNode
@@ -119,7 +119,7 @@ class BagRecorder(LeanNode):
             self.get_logger().error(f'no summary in {self._path}: {error}')
 
     def _make_bag(self, config: RecorderConfig) -> BagFile:
-        about = {'commit': source_commit(), **config.about_values}
+        about = {'commit': commit() or '', **config.about_values}
         split = Split(config.split_megabytes * MEGABYTE, config.split_seconds)
         try:
             return BagFile(self._path, about, split)

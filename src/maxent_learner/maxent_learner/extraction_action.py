@@ -16,7 +16,8 @@ import torch
 
 from maxent_learner.bag_experience import recorded_observations
 from maxent_learner.long_action import FEEDBACK_S, CancelledError, LongAction, Stop
-from maxent_learner.skill_export import commit, versions
+from maxent_learner.skill_export import versions
+from maxent_learner.software import commit
 from maxent_rl.extraction_config import ExtractionConfig
 from maxent_rl.recipe import RECIPE_FILE
 from maxent_rl.skill import Skill, load_skill, save_skill, skill_folder

@@ -12,7 +12,8 @@ import sys
 from typing import Any
 
 from maxent_learner.gym_config import GymRunConfig, layout_of, make_gym, sizes
-from maxent_learner.skill_export import commit, layout_fields, versions
+from maxent_learner.skill_export import layout_fields, versions
+from maxent_learner.software import commit
 from maxent_rl.skill import Skill, SkillMetadata
 
 

@@ -22,12 +22,12 @@ from maxent_learner.progress import Progress, Row
 from maxent_learner.run_config import RunConfig
 from maxent_learner.run_folder import RunFolder, new_run_id
 from maxent_learner.skill_export import (
-    commit,
     make_skill,
     provenance,
     training_metrics,
     versions,
 )
+from maxent_learner.software import commit
 from maxent_learner.trainer import Trainer
 from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.checkpoint import CheckpointError

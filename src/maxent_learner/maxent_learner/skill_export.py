@@ -8,9 +8,9 @@ import dataclasses
 import importlib.metadata
 from pathlib import Path
 import platform
-import subprocess
 from typing import TYPE_CHECKING, Any
 
+from maxent_learner.software import commit
 from maxent_rl.skill import Skill, SkillMetadata
 from maxent_rl.skill_metadata import LayoutField
 
@@ -102,17 +102,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def commit() -> str | None:
-    """Return the git commit of these sources, with '-dirty' if changed; None outside of git."""
-    here = Path(__file__).resolve().parent
-    command = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10.0, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def provenance(

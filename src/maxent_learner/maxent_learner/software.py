@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which version of this software runs."""
+"""Which version of this software runs. Imports no torch, for the recorder's sake."""
 
 from __future__ import annotations
 
 from pathlib import Path
 import subprocess
 
-TIMEOUT_S = 5.0
 
-
-def source_commit() -> str:
-    """Return the git commit of the sources, '+' after it if they differ; empty if unknown."""
-    folder = Path(__file__).resolve().parent
-    command = ['git', '-C', str(folder), 'describe', '--always', '--abbrev=40', '--exclude=*']
+def commit() -> str | None:
+    """Return the git commit of these sources, with '-dirty' if changed; None outside of git."""
+    here = Path(__file__).resolve().parent
+    command = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
     try:
-        done = subprocess.run(
-            [*command, '--dirty=+'], capture_output=True, text=True, timeout=TIMEOUT_S
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ''
-    return done.stdout.strip() if done.returncode == 0 else ''
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10.0, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
