@@ -61,11 +61,15 @@ def record_skill(workspace: Workspace, skill: str, episodes: int) -> dict[str, A
 
 
 def learn_offline(
-    workspace: Workspace, recording: str, updates: int, options: Sequence[str]
+    workspace: Workspace,
+    recording: str,
+    updates: int,
+    options: Sequence[str],
+    algorithm: str = 'sac',
 ) -> dict[str, Any]:
     """Learn from the bag of a recording alone: distance (m), and what Q promises beside truth."""
     bag = workspace.outcome(recording).result['bag']
-    command = ['train', '--offline', bag, '--updates', str(updates)]
+    command = ['train', '--offline', bag, '--updates', str(updates), '--algorithm', algorithm]
     if options:
         command += ['--algorithm-options', *options]
     _maxent(workspace, command, 'offline')

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+import shlex
 from typing import Any
 
 from maxent_bringup.system import SystemConfig, SystemConfigError
@@ -75,7 +76,8 @@ def config_from_text(purpose: str, texts: Mapping[str, str], **given: Any) -> Sy
 
     Args:
         purpose: `train` or `run`.
-        texts: Setting -> text. Those that are lists are parted by blanks.
+        texts: Setting -> text. Those that are lists are parted by blanks, as a shell does: what
+            has a blank in it stands in quotes.
         given: Settings that are no texts.
 
     Raises:
@@ -86,13 +88,20 @@ def config_from_text(purpose: str, texts: Mapping[str, str], **given: Any) -> Sy
     return SystemConfig(purpose=purpose, **values, **given)
 
 
+def _parts(name: str, text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:  # a quote that is not closed
+        raise SystemConfigError(f'{name} cannot be read: {error} in {text!r}') from None
+
+
 def _read(name: str, text: str, default: Any) -> Any:
     if isinstance(default, bool):
         if text.lower() not in TRUTH:
             raise SystemConfigError(f"{name} must be true or false, got '{text}'")
         return TRUTH[text.lower()]
     if isinstance(default, tuple):
-        return tuple(text.split())
+        return _parts(name, text)
     if isinstance(default, Path):
         return Path(text).expanduser().resolve()
     if isinstance(default, int | float):

@@ -100,6 +100,13 @@ def test_ctrl_c_stops_it_and_the_command_that_is_told_goes_on_exactly(
     assert skills[0].sha256 == skills[1].sha256
 
 
+def test_the_name_of_a_bag_may_have_a_blank_in_it(folder: Path, short: None) -> None:
+    shutil.copytree(RECORDED, folder / 'first day')
+    arguments = ['--offline', 'first day', '--updates', '5', *SMALL]
+    assert main(['train', *arguments]) == 0
+    assert main(['train', '--resume', '--name', 'sawyer_reach_plane', *arguments]) == 0
+
+
 def test_what_is_said_goes_before_what_the_bag_says(
     folder: Path, short: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,15 @@ def test_options_of_the_algorithm_are_parted_by_blanks() -> None:
     assert config.algorithm_options == ('hidden=[64,32]', 'discount=0.9')
 
 
+def test_what_has_a_blank_in_it_stands_in_quotes() -> None:
+    texts = {'bags': "'/data/first day' /data/second", 'world': 'mass=[0.9,1.1]'}
+    config = config_from_text('train', texts)
+    assert config.bags == ('/data/first day', '/data/second')
+    assert config.world == ('mass=[0.9,1.1]',)
+    with pytest.raises(SystemConfigError, match='bags cannot be read: No closing quotation'):
+        config_from_text('train', {'bags': "'/data/first day"})
+
+
 def test_folders_become_absolute_because_nodes_may_run_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,10 +109,17 @@ def run_episodes(
     check_layout(skill, environment)
     configure_torch()
     policy = PolicyRunner(skill.policy(), seed, deterministic=True)
+    return run_policy(policy, environment, episodes, seed, skill.metadata.name)
+
+
+def run_policy(
+    policy: PolicyRunner, environment: gymnasium.Env[Any, Any], episodes: int, seed: int, name: str
+) -> list[EpisodeResult]:
+    """Run episodes as `run_episodes`, with a policy that need not be a skill's; name: of it."""
     log, results = EpisodeLog(), []
     for episode in range(episodes):
         start = episode_seed(seed, episode)
-        for step in rollout(environment, policy, start, episode, skill.metadata.name):
+        for step in rollout(environment, policy, start, episode, name):
             result = log.add(step, transition=step.index > 0)
         results.append(result)
     return results

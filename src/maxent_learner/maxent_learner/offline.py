@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from maxent_learner.curve import draw_updates
 from maxent_learner.run import Run
 from maxent_learner.run_config import RunConfig
 from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.algorithms import ALGORITHMS
 from maxent_rl.runner import configure_torch
 
 TELL_EVERY = 100  # updates
 CHECKPOINT_EVERY = 5_000  # updates
+# What an algorithm that knows the option learns from bags alone with, if it is not told another.
+GUARDS = {'imitation_weight': 30.0}
 
 
 def train_offline(
@@ -31,7 +34,7 @@ def train_offline(
 
     Args:
         config: what is learned, from which bags, and where the results go.
-        trainer_config: how; `bag_share` is taken as 1.
+        trainer_config: how; `bag_share` is taken as 1, absent algorithm options as in `guarded`.
         updates: gradient steps in all.
         tell: called every `TELL_EVERY` updates and at the end.
         should_stop: asked after each update.
@@ -48,7 +51,7 @@ def train_offline(
     if updates < 1:
         raise ValueError(f'updates must be at least 1, is {updates}')
     configure_torch()
-    run = Run(config, replace(trainer_config, bag_share=1.0), report)
+    run = Run(config, replace(guarded(trainer_config), bag_share=1.0), report)
     curve: list[tuple[int, dict[str, float]]] = []
     try:
         while run.trainer.updates < updates and not should_stop():
@@ -66,3 +69,15 @@ def train_offline(
     finally:
         run.close()
     return run
+
+
+def guarded(config: TrainerConfig) -> TrainerConfig:
+    """Return the settings with guards against promises of Q that the data do not support.
+
+    Without them, what is learned from a bag of one behaviour leaves that behaviour for actions
+    that were never tried (row B1). An option that was given, be it 0, stays.
+    """
+    known = {each.name for each in fields(ALGORITHMS[config.algorithm].config)}
+    absent = {name: GUARDS[name] for name in GUARDS if name in known - config.options.keys()}
+    added = tuple(f'{name}={value}' for name, value in absent.items())
+    return replace(config, algorithm_options=(*config.algorithm_options, *added))

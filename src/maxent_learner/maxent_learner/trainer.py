@@ -303,6 +303,7 @@ class Trainer:
             **{name: config[name] for name in _STRUCTURAL},
             'algorithm_options': list(self.config.algorithm_options),
             'recorded_transitions': self.recorded_transitions,
+            'bag_share': self._recorded_share,
         }
 
     def _check_identity(self, root: Path, theirs: Mapping[str, Any]) -> None:

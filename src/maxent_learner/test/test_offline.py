@@ -136,11 +136,22 @@ def test_the_skill_keeps_states_out_of_the_bags(train, record_steps, source):
     assert kept == {step.observation.astype(np.float16).tobytes() for step in steps}
 
 
+def options_of(run):
+    return skill_of(run).metadata.provenance['algorithm_options']
+
+
+def test_sac_imitates_what_it_learns_from_unless_it_is_told_not_to(train, bag, small_options):
+    assert options_of(train([bag], 'default'))['imitation_weight'] == 30.0
+    free = train([bag], 'free', algorithm_options=(*small_options, 'imitation_weight=0'))
+    assert options_of(free)['imitation_weight'] == 0
+    assert skill_of(free).metadata.sha256 != skill_of(train([bag], 'again')).metadata.sha256
+
+
 @pytest.mark.parametrize('algorithm', ['ddpg', 'naf'])
-def test_algorithms_that_know_no_penalty_learn_from_bags_without_one(train, bag, algorithm):
-    skill = skill_of(train([bag], algorithm=algorithm))
-    assert skill.metadata.algorithm == algorithm
-    assert 'conservative_weight' not in skill.metadata.provenance['algorithm_options']
+def test_algorithms_that_cannot_imitate_learn_from_bags_without(train, bag, algorithm):
+    learned = train([bag], algorithm=algorithm)
+    assert skill_of(learned).metadata.algorithm == algorithm
+    assert 'imitation_weight' not in options_of(learned)
 
 
 def test_steps_that_cannot_be_learned_from_are_counted_and_told(

@@ -59,7 +59,7 @@ def test_with_recorded_experience_a_resumed_run_equals_one_that_never_stopped(
 ):
     source = make_source(seed=3)
     recorded, steps = source.steps(2), source.steps(6)
-    straight, first, second, lacking = (make_trainer() for _ in range(4))
+    straight, first, second, lacking, sharing = (make_trainer() for _ in range(5))
     for trainer in (straight, first, second):
         trainer.use_recorded(experience_of(source, recorded), 0.5)
     learn(straight, steps)
@@ -71,6 +71,9 @@ def test_with_recorded_experience_a_resumed_run_equals_one_that_never_stopped(
     assert (second.steps, second.updates, second.recorded_transitions) == (60, 80, 20)
     with pytest.raises(ResumeError, match='recorded_transitions 20, this run 0'):
         lacking.resume(tmp_path / 'checkpoint')
+    sharing.use_recorded(experience_of(source, recorded), 0.25)
+    with pytest.raises(ResumeError, match=r'bag_share 0\.5, this run 0\.25'):
+        sharing.resume(tmp_path / 'checkpoint')
 
 
 def test_states_are_those_that_were_seen_live_and_recorded_ones_only_before_that(

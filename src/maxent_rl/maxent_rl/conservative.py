@@ -8,13 +8,9 @@ for Offline Reinforcement Learning", eq. 4, CQL(H).
 
 from __future__ import annotations
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from maxent_rl.networks import TanhGaussianPolicy, repeat_each
-from maxent_rl.soft_value import soft_value, uniform_proposal
-
-SAMPLES = 4  # actions per state of each proposal of a Gaussian policy
+from maxent_rl.soft_value import soft_value
 
 
 def conservative_penalty(
@@ -39,20 +35,5 @@ def conservative_penalty(
 
 
 def penalised(batch_size: int) -> int:
-    """Return how many states of a batch the penalty looks at; all would cost five updates."""
+    """Return how many states of a batch the penalty looks at: it is an expensive one."""
     return max(1, batch_size // 4)
-
-
-def policy_and_uniform(
-    policy: TanhGaussianPolicy, seen: Tensor, generator: Generator
-) -> tuple[Tensor, Tensor]:
-    """Draw actions (B, k, m) with log-densities (B, k), half from the policy, half uniform.
-
-    `seen` (B, f) is what the policy's layers see of the observations.
-    """
-    states = len(seen)
-    with torch.no_grad():
-        near, near_density = policy.sample_at(repeat_each(seen, SAMPLES), generator)
-        anywhere, density = uniform_proposal(states, SAMPLES, policy.act_dim, generator)
-        actions = torch.cat((near.view(states, SAMPLES, -1), anywhere), dim=1)
-        return actions, torch.cat((near_density.view(states, SAMPLES), density), dim=1)

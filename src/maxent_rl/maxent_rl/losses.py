@@ -45,6 +45,15 @@ def policy_loss(log_prob: Tensor, q: Tensor, temperature: Tensor) -> Tensor:
     return (temperature * log_prob - q).mean()
 
 
+def imitation_loss(action: Tensor, executed: Tensor, q: Tensor) -> Tensor:
+    """Mean square difference of the policy's from the executed actions (B, m), in units of Q.
+
+    Fujimoto and Gu 2021, "A Minimalist Approach to Offline Reinforcement Learning", eqs. 4 and 5,
+    where the paper divides the other term by mean |Q| instead; q (B,) is given no gradient.
+    """
+    return q.detach().abs().mean() * (action - executed).square().mean()
+
+
 def log_temperature_gradient(mean_log_prob: Tensor, target_entropy: float) -> Tensor:
     """Direction in which to move the log-temperature: entropy minus its target (eq. 18).
 

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from maxent_rl import losses
-from maxent_rl.conservative import conservative_penalty, penalised, policy_and_uniform
 from maxent_rl.diverged import check_finite
 from maxent_rl.networks import (
     QFunction,
@@ -23,7 +22,6 @@ from maxent_rl.networks import (
     load_prefixed_state,
     perceive,
     prefixed_state,
-    repeat_each,
     share_one_storage,
 )
 from maxent_rl.replay_buffer import Batch, check_batch
@@ -83,9 +81,9 @@ class SAC:
         """Make one gradient step on everything and move the target Q-functions.
 
         Returns:
-            q_loss (sum of both, eq. 5, and the conservative penalty), policy_loss (eq. 9),
-            temperature (used in this update), entropy (nats, of the batch's sampled actions),
-            q_mean (of the first Q-function).
+            q_loss (sum of both, eq. 5), policy_loss (eq. 9, and imitation where that is asked
+            for), temperature (used in this update), entropy (nats, of the batch's sampled
+            actions), q_mean (of the first Q-function).
 
         Raises:
             DivergedError: a loss or gradient is not finite; no parameter was changed.
@@ -98,9 +96,7 @@ class SAC:
         seen = perceive((self.policy, self.q1, self.q2), batch.obs)
         q1, q2 = self.q1.value(seen[1], batch.action), self.q2.value(seen[2], batch.action)
         q_loss = losses.q_loss(q1, q2, target)
-        if self.config.conservative_weight > 0.0:
-            q_loss = q_loss + self._conservative_loss(seen, q1, q2, temperature)
-        policy_loss, mean_log_prob = self._policy_loss(seen, temperature)
+        policy_loss, mean_log_prob = self._policy_loss(seen, temperature, batch.action)
         gradient = self._gradient(q_loss + policy_loss, mean_log_prob.detach())
         figures = torch.stack(
             (q_loss, policy_loss, temperature, -mean_log_prob, q1.mean(), gradient.norm())
@@ -172,29 +168,16 @@ class SAC:
             q = torch.minimum(
                 self._q1_target.value(of_q1, action), self._q2_target.value(of_q2, action)
             )
+            # The policy's entropy is low where it imitates. Backed up, that would lower Q, hence
+            # strengthen imitation and raise the temperature, which would lower Q again.
+            weight = torch.zeros(()) if self.config.imitation_weight > 0.0 else temperature
             return losses.soft_q_target(
-                batch.reward, batch.terminated, q, log_prob, temperature, self.config.discount
+                batch.reward, batch.terminated, q, log_prob, weight, self.config.discount
             )
 
-    def _conservative_loss(
-        self, seen: Sequence[Tensor], q1: Tensor, q2: Tensor, temperature: Tensor
-    ) -> Tensor:
-        """Weighted penalty of both Q-functions, whose values of the batch's actions are given."""
-        n = penalised(len(q1))
-        actions, density = policy_and_uniform(self.policy, seen[0][:n].detach(), self._generator)
-        k, flat = density.shape[1], actions.flatten(0, 1)
-        penalties = [
-            conservative_penalty(
-                network.value(repeat_each(of_q[:n], k), flat).view_as(density),
-                density,
-                data_q[:n],
-                temperature,
-            )
-            for network, of_q, data_q in ((self.q1, seen[1], q1), (self.q2, seen[2], q2))
-        ]
-        return self.config.conservative_weight * torch.stack(penalties).sum()
-
-    def _policy_loss(self, seen: Sequence[Tensor], temperature: Tensor) -> tuple[Tensor, Tensor]:
+    def _policy_loss(
+        self, seen: Sequence[Tensor], temperature: Tensor, executed: Tensor
+    ) -> tuple[Tensor, Tensor]:
         of_policy, of_q1, of_q2 = seen
         action, log_prob = self.policy.sample_at(of_policy, self._generator)
         # The policy's gradient passes through the Q-functions but must not reach their weights.
@@ -205,7 +188,10 @@ class SAC:
             )
         finally:
             self._freeze_q(False)
-        return losses.policy_loss(log_prob, q, temperature), log_prob.mean()
+        loss = losses.policy_loss(log_prob, q, temperature)
+        if self.config.imitation_weight > 0.0:
+            loss = loss + self.config.imitation_weight * losses.imitation_loss(action, executed, q)
+        return loss, log_prob.mean()
 
     def _freeze_q(self, frozen: bool) -> None:
         for parameter in self._q_parameters:

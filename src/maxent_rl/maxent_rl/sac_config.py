@@ -67,13 +67,13 @@ class SACConfig:
             'max': math.log(2.0),  # of the uniform distribution on [-1, 1]: none is higher
         },
     )
-    conservative_weight: float = field(
+    imitation_weight: float = field(
         default=0.0,
         metadata={
-            'doc': 'weight of the penalty on Q of actions that the data lack, for learning from '
-            'bags (Kumar et al. 2020; not in the paper)',
+            'doc': 'weight of imitating the recorded actions, for learning from bags (Fujimoto '
+            'and Gu 2021; not in the paper); above 0, entropy is not backed up',
             'min': 0.0,
-            'max': 1e3,
+            'max': 1e6,
         },
     )
 

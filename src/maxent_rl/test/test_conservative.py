@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from maxent_rl.algorithms import make_algorithm
-from maxent_rl.conservative import SAMPLES, conservative_penalty, policy_and_uniform
-from maxent_rl.networks import TanhGaussianPolicy
+from maxent_rl.conservative import conservative_penalty
 from maxent_rl.replay_buffer import Batch
 from maxent_rl.soft_value import uniform_proposal
 
@@ -39,18 +38,6 @@ def test_the_penalty_is_the_negative_log_likelihood_of_the_data_under_the_boltzm
     assert penalty.item() == pytest.approx(-TEMPERATURE * log_likelihood, abs=5e-4)
 
 
-def test_half_of_the_actions_are_the_policys_and_half_are_anywhere():
-    policy = TanhGaussianPolicy(2, 3, (8,), generator())
-    with torch.no_grad():  # certain of zero
-        policy.layers[-1].weight.zero_()
-        policy.layers[-1].bias.copy_(torch.tensor([0.0, 0.0, 0.0, -5.0, -5.0, -5.0]))
-    actions, density = policy_and_uniform(policy, torch.zeros(6, 2), generator())
-    assert actions.shape == (6, 2 * SAMPLES, 3)
-    assert actions[:, :SAMPLES].abs().max() < 0.1 < actions[:, SAMPLES:].abs().max()
-    assert torch.all(density[:, SAMPLES:] == -3 * math.log(2.0))
-    assert torch.all(density[:, :SAMPLES] > 0.0)
-
-
 def narrow_batch(rng, size=256):
     """Actions near -0.5 only, each rewarded with 0: nothing is known of the others."""
     obs = rng.uniform(-1.0, 1.0, (size, 2)).astype(np.float32)
@@ -59,11 +46,10 @@ def narrow_batch(rng, size=256):
     return Batch(*tensors, torch.zeros(size), tensors[0], torch.ones(size))
 
 
-@pytest.mark.parametrize('name', ['sac', 'soft_q'])
-def test_q_promises_less_of_actions_that_the_data_lack(name):
+def test_q_promises_less_of_actions_that_the_data_lack():
     rng = np.random.default_rng(0)
     options = {'hidden': (32, 32), 'batch_size': 256, 'conservative_weight': 0.2}
-    learner = make_algorithm(name, 2, 1, options, 0)
+    learner = make_algorithm('soft_q', 2, 1, options, 0)
     for _ in range(300):
         learner.update(narrow_batch(rng))
     obs = torch.zeros(1, 2)
@@ -77,11 +63,10 @@ def test_q_promises_less_of_actions_that_the_data_lack(name):
     assert abs(value(-0.5)) < 0.1
 
 
-@pytest.mark.parametrize('name', ['sac', 'soft_q'])
-def test_a_weight_of_zero_changes_nothing(name):
+def test_a_weight_of_zero_changes_nothing():
     options = {'hidden': (16, 16), 'batch_size': 32}
     rng = np.random.default_rng(0)
     batch = narrow_batch(rng, 32)
-    plain = make_algorithm(name, 2, 1, options, 0)
-    weightless = make_algorithm(name, 2, 1, {**options, 'conservative_weight': 0.0}, 0)
+    plain = make_algorithm('soft_q', 2, 1, options, 0)
+    weightless = make_algorithm('soft_q', 2, 1, {**options, 'conservative_weight': 0.0}, 0)
     assert plain.update(batch) == weightless.update(batch)

@@ -111,10 +111,12 @@ def test_the_reward_is_the_sum_of_its_terms():
 
 
 @pytest.mark.parametrize(
-    ('way', 'speed'), [(0.024, 0.5), (-0.024, -0.5), (0.0, 0.0), (0.048, 1.0), (0.5, 1.0)]
+    ('speed', 'reward'),
+    [(0.3, 0.3), (-0.3, -0.3), (0.0, 0.0), (0.4, 0.4), (0.5, 0.3), (1.0, -0.2)],
 )
-def test_forward_velocity_is_rewarded_up_to_the_top_speed_and_backward_costs(way, speed):
-    assert judged(at(1, x=way)).terms['forward'] == pytest.approx(speed)
+def test_forward_velocity_is_rewarded_up_to_the_top_speed_and_less_beyond(speed, reward):
+    forward = judged(at(1, x=0.048 * speed), top_speed=0.4).terms['forward']
+    assert forward == pytest.approx(reward)
 
 
 @pytest.mark.parametrize('tilt', [{'roll': 0.2}, {'roll': -0.2}, {'pitch': 0.2}, {'pitch': -0.2}])
@@ -136,7 +138,8 @@ def test_roll_and_pitch_cost_to_either_side(tilt):
 )
 def test_front_legs_that_reach_under_the_body_cost(swing, cost):
     q = motor_angles(np.array(swing), np.full(4, 2.0))
-    assert judged(at(1, q=q)).terms['reach'] == pytest.approx(-cost, abs=1e-9)
+    terms = judged(at(1, q=q), reach_limit=0.3, reach_cost=1.0).terms
+    assert terms['reach'] == pytest.approx(-cost, abs=1e-9)
 
 
 def test_the_angular_acceleration_of_the_last_three_executed_actions_costs():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+import shlex
 
 from maxent_bringup.settings_text import SETTINGS, choices, default_text, doc, is_list
 
@@ -42,7 +43,7 @@ def given_settings(
     given = vars(arguments)
     names = [name for name in SETTINGS[purpose] if name in given and name not in without]
     return {
-        name: ' '.join(given[name]) if isinstance(given[name], list) else given[name]
+        name: shlex.join(given[name]) if isinstance(given[name], list) else given[name]
         for name in names
     }
 

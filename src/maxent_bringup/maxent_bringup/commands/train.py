@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 import json
+import shlex
 import sys
 
 from maxent_bringup.cli import CommandError
@@ -80,14 +81,14 @@ def _offline(chosen: argparse.Namespace, texts: dict[str, str]) -> int:
     told = {} if 'resume' in texts else about_bag(chosen.offline[0])
     if texts.get('task', told.get('task')) != told.get('task'):
         told.pop('task_options', None)  # they are not of that task
-    config = _config({**told, **texts, 'bags': ' '.join(chosen.offline)})
+    config = _config({**told, **texts, 'bags': shlex.join(chosen.offline)})
     try:
         is_finished = train_from_bags(config, updates)
     except TrainingError as error:
         print(f'maxent train: {error}', file=sys.stderr)
         return 1
     if not is_finished:
-        again = f'{_resume_command(config)} --offline {" ".join(chosen.offline)}'
+        again = f'{_resume_command(config)} --offline {shlex.join(chosen.offline)}'
         print(f'Stopped. Go on with: {again} --updates {updates}')
         return 0
     print(_summary(config))
@@ -110,10 +111,10 @@ def _config(texts: dict[str, str]) -> SystemConfig:
             name: str(trainer[name])
             for name in ('algorithm', 'seed', 'max_steps', 'updates_per_step')
         },
-        'task_options': ' '.join(run['task_options']),
-        'bags': ' '.join(run['bags']),
+        'task_options': shlex.join(run['task_options']),
+        'bags': shlex.join(run['bags']),
         'bag_share': str(trainer['bag_share']),
-        'algorithm_options': ' '.join(trainer['algorithm_options']),
+        'algorithm_options': shlex.join(trainer['algorithm_options']),
     }
     return system_config('train', {**former, **texts})
 

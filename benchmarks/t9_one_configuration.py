@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Row T9: one configuration of SAC for every robot, whatever the scale of the reward.
+
+    maxent bench T9 [--tasks sawyer_reach dclaw_turn minitaur_walk] [--workers 2]
+
+What is learned from is multiplied by 0.1 to 100, once with the automatic temperature (Haarnoja et
+al. 2018, SAC and applications, section 5) and once with a fixed one (fig. 5.3 of the thesis: to
+be tuned per task). Judged by the mean return of 20 test episodes in the task's own unit, as a
+share of the way from the untrained policy to the best of all. Finished parts lie in runs/t9/.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from job_pool import Job, run_jobs
+from job_workspace import Workspace
+import matplotlib.pyplot as plt
+from result_file import RESULTS, write_result
+
+from maxent_learner.evaluation import judge
+from maxent_learner.in_process import make_environment, rollout, run_policy
+from maxent_learner.trainer import Trainer
+from maxent_learner.trainer_config import TrainerConfig
+from maxent_rl.runner import PolicyRunner, configure_torch
+from maxent_rl.sac_config import SACConfig
+from maxent_robot import episode_seed
+
+SEED, TEST_SEED, EPISODES = 0, 1000, 20
+UPDATES_PER_STEP = 1.0
+CHECKPOINT_EVERY = 2_000  # steps
+SCALES = (0.1, 1.0, 10.0, 100.0)
+FIXED = 'automatic_temperature=false'
+LEAST = 0.9  # of the best
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A task that is learned at all scales."""
+
+    robot: str
+    task: str
+    steps: int
+
+
+TASKS = {
+    'sawyer_reach': Trial('sawyer', 'reach', 12_000),
+    'dclaw_turn': Trial('dclaw', 'turn', 20_000),
+    'minitaur_walk': Trial('minitaur', 'walk', 20_000),
+}
+
+
+def jobs(tasks: list[str]) -> list[Job]:
+    """All trainings, and a test of each task's untrained policy."""
+    made = []
+    for name in tasks:
+        about = {'task': name, 'scale': 1.0, 'options': [], 'steps': 0}
+        made.append(Job(f'{name}_untrained', learn_scaled, about))
+        for scale in SCALES:
+            for way, options in (('automatic', []), ('fixed', [FIXED])):
+                about = {'task': name, 'scale': scale, 'options': options}
+                about['steps'] = TASKS[name].steps
+                made.append(Job(_job(name, scale, way), learn_scaled, about))
+    return made
+
+
+def learn_scaled(
+    workspace: Workspace, task: str, scale: float, options: list[str], steps: int
+) -> dict[str, Any]:
+    """Learn from rewards times `scale`; mean return (unscaled) and measures of a test."""
+    configure_torch()
+    trial = TASKS[task]
+    environment = make_environment(trial.robot, trial.task, {})
+    config = TrainerConfig(
+        seed=SEED,
+        max_steps=max(1, steps),
+        updates_per_step=UPDATES_PER_STEP,
+        algorithm_options=tuple(options),
+    )
+    trainer = Trainer(trial.robot, environment.unwrapped.task, config)
+    checkpoints = workspace.folder / 'checkpoints'
+    trainer.resume(checkpoints)
+    saved = trainer.steps
+    try:
+        while trainer.steps < steps:
+            _learn_episode(trainer, environment, scale)
+            workspace.progress(trainer.steps, steps)
+            if trainer.steps - saved >= CHECKPOINT_EVERY:
+                trainer.save(checkpoints)
+                saved = trainer.steps
+        return {**_test(trainer, environment), 'temperature': trainer.algorithm.temperature}
+    finally:
+        environment.close()
+
+
+def _learn_episode(trainer: Trainer, environment: Any, scale: float) -> None:
+    count = trainer.episodes.count
+    seed = episode_seed(trainer.config.seed, count)
+    policy = PolicyRunner(trainer.algorithm.policy, seed, deterministic=False)
+    for step in rollout(environment, policy, seed, count, 't9'):
+        trainer.observe(replace(step, reward=scale * step.reward))
+        while trainer.updates_due() > 0:
+            trainer.update()
+        if trainer.finished:
+            return
+
+
+def _test(trainer: Trainer, environment: Any) -> dict[str, float]:
+    policy = PolicyRunner(trainer.algorithm.policy, TEST_SEED, deterministic=True)
+    results = run_policy(policy, environment, EPISODES, TEST_SEED, 't9')
+    task = environment.unwrapped.task
+    figures = judge('t9', trainer.robot, task, TEST_SEED, 'in_process', results).as_dict()
+    return {name: value for name, value in figures.items() if isinstance(value, float)}
+
+
+def figures(found: Mapping[str, Any], tasks: list[str]) -> dict[str, Any]:
+    """Return the row: what was learned at each scale, as a share of the best."""
+    curve, tests = [], {}
+    for task in tasks:
+        of_task = {
+            (scale, way): found[_job(task, scale, way)]
+            for scale in SCALES
+            for way in ('automatic', 'fixed')
+        }
+        worst = found[f'{task}_untrained']['mean_return']
+        best = max(test['mean_return'] for test in of_task.values())
+        share = {k: (test['mean_return'] - worst) / (best - worst) for k, test in of_task.items()}
+        curve += [
+            {
+                'task': task,
+                'reward_scale': scale,
+                'automatic': round(share[scale, 'automatic'], 4),
+                'fixed': round(share[scale, 'fixed'], 4),
+            }
+            for scale in SCALES
+        ]
+        tests[task] = {f'{way} {scale}': test for (scale, way), test in of_task.items()}
+    config = SACConfig()
+    shared = {**vars(config), 'updates_per_step': UPDATES_PER_STEP}
+    return {'configuration': shared, 'curve': curve, 'tests': tests}
+
+
+def shortfalls(row: Mapping[str, Any], tasks: list[str]) -> list[str]:
+    """Sentences for every goal that is missed."""
+    sentences = ['one seed']
+    for task in tasks:
+        points = [point for point in row['curve'] if point['task'] == task]
+        sentences += [
+            f'{task}, reward times {point["reward_scale"]:g}: the automatic temperature reaches '
+            f'{point["automatic"]:.0%} of the best, the goal is {LEAST:.0%}'
+            for point in points
+            if point['automatic'] < LEAST
+        ]
+        if all(point['fixed'] >= LEAST for point in points):
+            sentences.append(f'{task}: a fixed temperature does as well at every scale')
+    missing = [name for name in TASKS if name not in tasks]
+    return sentences + [f'{name} not measured' for name in missing]
+
+
+def draw(row: Mapping[str, Any], tasks: list[str], path: Path) -> None:
+    """Write the curves of all tasks as a PNG."""
+    figure, all_axes = plt.subplots(
+        1,
+        len(tasks),
+        figsize=(4.2 * len(tasks), 3.6),
+        dpi=100,
+        layout='constrained',
+        squeeze=False,
+    )
+    for task, axes in zip(tasks, all_axes[0], strict=True):
+        points = [point for point in row['curve'] if point['task'] == task]
+        scales = [point['reward_scale'] for point in points]
+        for way, style in (('automatic', 'o-'), ('fixed', 's--')):
+            axes.plot(scales, [point[way] for point in points], style, label=f'{way} temperature')
+        axes.axhline(LEAST, color='grey', lw=0.8)
+        axes.set_xscale('log')
+        axes.set_ylim(-0.1, 1.05)
+        axes.set_xlabel('reward times')
+        axes.set_title(task.replace('_', ' '))
+        axes.grid(alpha=0.25)
+    all_axes[0][0].set_ylabel('share of the best return')
+    all_axes[0][0].legend(fontsize=8)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def _job(task: str, scale: float, way: str) -> str:
+    return f'{task}_{way}_{scale:g}'.replace('.', 'p')
+
+
+def main() -> None:
+    """Run what is missing and write the row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--tasks', nargs='+', choices=list(TASKS), default=list(TASKS))
+    parser.add_argument('--workers', type=int, help='default: all cores')
+    chosen = parser.parse_args()
+    outcomes = run_jobs('T9', jobs(chosen.tasks), chosen.workers)
+    row = figures({name: outcome.result for name, outcome in outcomes.items()}, chosen.tasks)
+    steps = sum(job.arguments['steps'] for job in jobs(chosen.tasks))
+    wall_s = round(sum(outcome.wall_s for outcome in outcomes.values()))
+    command = f'maxent bench T9 --tasks {" ".join(chosen.tasks)}'
+    path = write_result(
+        'T9',
+        command,
+        [SEED],
+        {'steps': steps, 'wall_s': wall_s},
+        row,
+        shortfalls(row, chosen.tasks),
+    )
+    print(f'written: {path}')
+    draw(row, chosen.tasks, RESULTS / 'T9.png')
+
+
+if __name__ == '__main__':
+    main()
