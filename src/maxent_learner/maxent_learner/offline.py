@@ -15,8 +15,8 @@ from maxent_rl.runner import configure_torch
 
 TELL_EVERY = 100  # updates
 CHECKPOINT_EVERY = 5_000  # updates
-# What an algorithm that knows the option learns from bags alone with, if it is not told another.
-GUARDS = {'imitation_weight': 30.0}
+# What SAC and soft Q-learning learn from bags alone with, if they are not told another.
+GUARDS = {'imitation_weight': 30.0, 'conservative_weight': 0.3}
 
 
 def train_offline(
@@ -34,7 +34,7 @@ def train_offline(
 
     Args:
         config: what is learned, from which bags, and where the results go.
-        trainer_config: how; `bag_share` is taken as 1, absent algorithm options as in `guarded`.
+        trainer_config: how; `bag_share` is taken as 1, guards as in `absent_guards`.
         updates: gradient steps in all.
         tell: called every `TELL_EVERY` updates and at the end.
         should_stop: asked after each update.
@@ -51,7 +51,11 @@ def train_offline(
     if updates < 1:
         raise ValueError(f'updates must be at least 1, is {updates}')
     configure_torch()
-    run = Run(config, replace(guarded(trainer_config), bag_share=1.0), report)
+    guards = absent_guards(trainer_config)
+    options = (*trainer_config.algorithm_options, *guards)
+    run = Run(config, replace(trainer_config, algorithm_options=options, bag_share=1.0), report)
+    for guard in guards:
+        report(f'learning with {guard}: docs/bags.md says for which bags 0 is better')
     curve: list[tuple[int, dict[str, float]]] = []
     try:
         while run.trainer.updates < updates and not should_stop():
@@ -71,13 +75,11 @@ def train_offline(
     return run
 
 
-def guarded(config: TrainerConfig) -> TrainerConfig:
-    """Return the settings with guards against promises of Q that the data do not support.
+def absent_guards(config: TrainerConfig) -> list[str]:
+    """Return settings, as texts, that keep Q from promising what the data do not support.
 
     Without them, what is learned from a bag of one behaviour leaves that behaviour for actions
-    that were never tried (row B1). An option that was given, be it 0, stays.
+    that were never tried (row B1). An option that was given, be it 0, is not among them.
     """
     known = {each.name for each in fields(ALGORITHMS[config.algorithm].config)}
-    absent = {name: GUARDS[name] for name in GUARDS if name in known - config.options.keys()}
-    added = tuple(f'{name}={value}' for name, value in absent.items())
-    return replace(config, algorithm_options=(*config.algorithm_options, *added))
+    return [f'{name}={GUARDS[name]}' for name in GUARDS if name in known - config.options.keys()]

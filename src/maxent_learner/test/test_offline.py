@@ -140,18 +140,29 @@ def options_of(run):
     return skill_of(run).metadata.provenance['algorithm_options']
 
 
-def test_sac_imitates_what_it_learns_from_unless_it_is_told_not_to(train, bag, small_options):
-    assert options_of(train([bag], 'default'))['imitation_weight'] == 30.0
-    free = train([bag], 'free', algorithm_options=(*small_options, 'imitation_weight=0'))
-    assert options_of(free)['imitation_weight'] == 0
-    assert skill_of(free).metadata.sha256 != skill_of(train([bag], 'again')).metadata.sha256
+@pytest.mark.parametrize(
+    ('algorithm', 'guard', 'weight'),
+    [('sac', 'imitation_weight', 30.0), ('soft_q', 'conservative_weight', 0.3)],
+)
+def test_what_is_learned_from_bags_is_guarded_unless_it_is_told_not_to_be(
+    train, bag, small_options, told, algorithm, guard, weight
+):
+    guarded = train([bag], 'default', algorithm=algorithm)
+    assert options_of(guarded)[guard] == weight
+    assert f'learning with {guard}={weight}: docs/bags.md says' in ' '.join(told)
+    told.clear()
+    options = (*small_options, f'{guard}=0')
+    free = train([bag], 'free', algorithm=algorithm, algorithm_options=options)
+    assert options_of(free)[guard] == 0
+    assert guard not in ' '.join(told)
+    assert skill_of(free).metadata.sha256 != skill_of(guarded).metadata.sha256
 
 
 @pytest.mark.parametrize('algorithm', ['ddpg', 'naf'])
-def test_algorithms_that_cannot_imitate_learn_from_bags_without(train, bag, algorithm):
+def test_algorithms_that_know_no_guard_learn_from_bags_without(train, bag, algorithm):
     learned = train([bag], algorithm=algorithm)
     assert skill_of(learned).metadata.algorithm == algorithm
-    assert 'imitation_weight' not in options_of(learned)
+    assert not {'imitation_weight', 'conservative_weight'} & options_of(learned).keys()
 
 
 def test_steps_that_cannot_be_learned_from_are_counted_and_told(
