@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T6: the Minitaur learns to walk, and walks where it never trained.
 
-    maxent bench T6 [--steps 50000] [--seeds 0 1 2] [--workers 2]
+    maxent bench T6 [--steps 40000] [--seeds 0 1 2] [--workers 2]
 
 SAC with its defaults on flat ground (Haarnoja et al. 2018, SAC and applications, section 7.2: 160k
 steps, 400 episodes, 2 hours); then 50 episodes each on flat ground, a slope up and down, scattered
@@ -17,7 +17,7 @@ from job_pool import Job, run_jobs
 from robot_runs import arguments, judge, learn, write_row
 
 SEEDS = [0, 1, 2]
-STEPS = 50_000
+STEPS = 40_000
 EPISODES = 50
 GROUNDS: dict[str, dict[str, Any]] = {
     'flat': {},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roll and pitch of a body from its orientation."""
+"""Roll, pitch and heading of a body from its orientation."""
 
 from __future__ import annotations
 
@@ -14,3 +14,9 @@ def roll_and_pitch(quaternion: Vector) -> tuple[float, float]:
     roll = atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
     pitch = asin(min(1.0, max(-1.0, 2.0 * (w * y - z * x))))
     return roll, pitch
+
+
+def yaw(quaternion: Vector) -> float:
+    """Yaw in rad, left is positive, of a unit quaternion (4,) w, x, y, z (REP 103)."""
+    w, x, y, z = (float(number) for number in quaternion)
+    return atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walking: 112 numbers of state, the signs of the reward, falling, and speed over the episode."""
+"""Walking: 113 numbers of state, the signs of the reward, falling, and speed over the episode."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def begun(**options):
     return task
 
 
-def test_the_state_is_112_numbers_frame_first_then_the_past_newest_first():
+def test_the_state_is_the_frame_then_the_past_newest_first_then_the_heading():
     task = begun()
     actions = np.random.default_rng(1).uniform(-1.0, 1.0, (7, 8)).astype(np.float32)
     for k, action in enumerate(actions):
@@ -45,7 +45,7 @@ def test_the_state_is_112_numbers_frame_first_then_the_past_newest_first():
         task.acted(action)
     now = at(7, q=MINITAUR.start - 0.2, roll=0.1, rates=(0.4, -0.8, 99.0))
     observation = task.observe(now)
-    assert observation.shape == (112,) == (task.layout.size,)
+    assert observation.shape == (113,) == (task.layout.size,)
     fields = task.layout.unpack(observation)
     np.testing.assert_allclose(fields['frame'][:8], MINITAUR.start - 0.2, atol=1e-6)
     np.testing.assert_allclose(fields['frame'][8:], [0.1, 0.0, 0.4, -0.8], atol=1e-6)
@@ -54,6 +54,7 @@ def test_the_state_is_112_numbers_frame_first_then_the_past_newest_first():
         np.testing.assert_allclose(row[:8], MINITAUR.start + 0.01 * k, atol=1e-6)
         np.testing.assert_allclose(row[8:], [0.0, 0.02 * k, 0.0, 0.0], atol=1e-6)
     np.testing.assert_array_equal(fields['past_actions'].reshape(5, 8), actions[:1:-1])
+    assert fields['heading'] == 0.0
 
 
 def test_a_new_episode_remembers_nothing_of_the_one_before():
@@ -66,12 +67,45 @@ def test_a_new_episode_remembers_nothing_of_the_one_before():
     np.testing.assert_array_equal(task.observe(at(100)), fresh.observe(at(100)))
 
 
-def test_where_the_robot_is_and_where_it_looks_are_not_observed():
-    one, other = at(0), at(0, x=5.0)
-    turned = np.array([np.cos(0.7), 0.0, 0.0, np.sin(0.7)])
-    imu = np.array([*turned, *other.signals['imu'][4:]])
-    other = replace(other, signals=other.signals | {'imu': imu})
-    np.testing.assert_allclose(begun().observe(one), begun().observe(other), atol=1e-6)
+def turned(state, angle):
+    """Return the state as if the world had been turned to the left about its origin."""
+    half = 0.5 * angle
+    spin = (np.cos(half), np.sin(half))
+
+    def around(q):
+        (w, x, y, z), (c, s) = q, spin
+        return [c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w]
+
+    imu, odometry = (np.array(state.signals[name]) for name in ('imu', 'odometry'))
+    imu[:4], odometry[3:7] = around(imu[:4]), around(odometry[3:7])
+    x, y = odometry[:2]
+    c, s = np.cos(angle), np.sin(angle)
+    odometry[:2] = c * x - s * y, s * x + c * y
+    return replace(state, signals={'imu': imu, 'odometry': odometry})
+
+
+@pytest.mark.parametrize('angle', [1.4, -3.0])
+def test_where_the_robot_begins_and_where_it_looks_there_makes_no_difference(angle):
+    states = [at(0, x=1.0, roll=0.1), at(1, x=1.02, pitch=0.1), at(2, x=1.05)]
+    tasks = make_task(MINITAUR, 'walk'), make_task(MINITAUR, 'walk')
+    for task, way in zip(tasks, (states, [turned(state, angle) for state in states]), strict=True):
+        task.reset(np.random.default_rng(0))
+        task.begin(way[0])
+        task.seen = [task.observe(state) for state in way]
+        task.judged = [task.evaluate(state, ZERO) for state in way[1:]]
+    np.testing.assert_allclose(tasks[0].seen, tasks[1].seen, atol=1e-6)
+    for one, other in zip(tasks[0].judged, tasks[1].judged, strict=True):
+        assert one.reward == pytest.approx(other.reward)
+        assert one.measures == pytest.approx(other.measures)
+
+
+@pytest.mark.parametrize('turn', [0.4, -0.4, 3.0, -3.0])
+def test_the_heading_is_the_turn_to_the_left_since_the_episode_began(turn):
+    task = make_task(MINITAUR, 'walk')
+    task.reset(np.random.default_rng(0))
+    task.begin(turned(at(0), 2.5))
+    heading = task.layout.unpack(task.observe(turned(at(1), 2.5 + turn)))['heading']
+    assert heading == pytest.approx(turn, abs=1e-5)
 
 
 def test_observations_are_of_order_one_wherever_the_robot_may_be():

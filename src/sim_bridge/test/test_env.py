@@ -41,7 +41,7 @@ def rollout(env, seed, steps=30):
         ('maxent/SawyerReach-v0', {'task': 'reach_random'}, 20, 7),
         ('maxent/SawyerReach-v0', {'task': 'reach_plane'}, 17, 7),
         ('maxent/SawyerReach-v0', {'task': 'reach_planes'}, 17, 7),
-        ('maxent/MinitaurWalk-v0', {}, 112, 8),
+        ('maxent/MinitaurWalk-v0', {}, 113, 8),
         ('maxent/DClawTurn-v0', {}, 21, 9),
         ('maxent/DClawTurnImage-v0', {}, 27 + 32 * 32 * 3, 9),
     ],

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walking forward with the Minitaur (Haarnoja et al. 2018, SAC and applications, section 7.2).
+"""Walking straight on with the Minitaur (Haarnoja et al. 2018, SAC and applications, section 7.2).
 
-State: motor angles, roll, pitch and their rates, now and in the past five steps, and the past five
-actions. Action: swing and extension of each leg. Reward: forward velocity, minus the angular
-acceleration of the action, roll and pitch, and front legs that reach under the body. The paper
-gives no weights; ours are options. Ours of velocity falls again beyond a speed: what walks as fast
-as it can falls where the ground is not flat, and feet below the body let it pitch over on stairs.
+State: motor angles, roll, pitch and their rates, now and in the past five steps, the past five
+actions, and, not in the paper, the heading: without it the robot cannot know that it turns, and on
+a slope it turns until it rolls over. Action: swing and extension of each leg.
+
+Reward: forward velocity, minus the angular acceleration of the action, roll and pitch, and front
+legs that reach under the body. The paper gives no weights; ours are options. Ours of velocity falls
+again beyond a speed: what walks as fast as it can falls where the ground is not flat. Feet below
+the body let it pitch over on stairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import cos, pi, remainder, sin
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.action_mapping import ActionMapping
-from maxent_robot.attitude import roll_and_pitch
+from maxent_robot.attitude import roll_and_pitch, yaw
 from maxent_robot.layout import Field, ObservationLayout, Vector32
 from maxent_robot.robot_spec import RobotSpec
 from maxent_robot.robots.minitaur import MOTORS_FROM_LEGS, legs
@@ -42,7 +46,7 @@ class WalkConfig:
         0.35, 0.05, 1.0, 'rad of swing and extension that an action of 1 is'
     )
     start_noise: float = number(0.15, 0.0, 0.3, 'rad, uniform noise of the start pose, +-')
-    top_speed: float = number(0.45, 0.1, 5.0, 'm/s, faster is worse again')
+    top_speed: float = number(0.4, 0.1, 5.0, 'm/s, faster is worse again')
     acceleration_cost: float = number(0.02, 0.0, 10.0, 'of the mean square of a - 2a1 + a2')
     tilt_cost: float = number(0.5, 0.0, 10.0, '1/rad, of |roll| + |pitch|')
     reach_cost: float = number(2.0, 0.0, 10.0, '1/rad, of front legs beyond reach_limit')
@@ -53,7 +57,10 @@ class WalkConfig:
 
 
 class WalkTask:
-    """Task (see task.Task): walk along x. The odometry is a motion capture's or a simulation's."""
+    """Task (see task.Task): walk to where the robot looks as an episode begins.
+
+    The odometry is a motion capture's or a simulation's.
+    """
 
     _first: RobotState | None  # of the episode
     _last: RobotState | None  # judged
@@ -106,7 +113,7 @@ class WalkTask:
         return self._measures(state, self._has_fallen(state))
 
     def observe(self, state: RobotState) -> Vector32:
-        """Frame, past frames and past actions (112,), scaled."""
+        """Frame, past frames, past actions and heading (113,), scaled."""
         frame = _frame(state)
         self._history.see(frame)
         return self.layout.pack(
@@ -114,6 +121,7 @@ class WalkTask:
                 'frame': frame,
                 'past_frames': self._history.frames(),
                 'past_actions': self._history.actions(),
+                'heading': np.array([self._heading(state)]),
             }
         )
 
@@ -128,13 +136,13 @@ class WalkTask:
             raise ValueError('a transition was judged before the episode began')
         config = self.config
         elapsed = (state.stamp_ns - last.stamp_ns) / NANOSECONDS
-        way = state.signals['odometry'][0] - last.signals['odometry'][0]
+        way = self._way(last, state)
         roll, pitch = roll_and_pitch(state.signals['imu'][:4])
         swing, _ = legs(state.position)
         beyond = np.maximum(0.0, swing[list(FRONT)] - config.reach_limit)
         fallen = self._has_fallen(state)
         terms = {
-            'forward': config.top_speed - abs(float(way / elapsed) - config.top_speed),
+            'forward': config.top_speed - abs(way / elapsed - config.top_speed),
             'acceleration': -config.acceleration_cost * self._jerkiness(action),
             'tilt': -config.tilt_cost * (abs(roll) + abs(pitch)),
             'reach': -config.reach_cost * float(beyond.sum()),
@@ -160,12 +168,26 @@ class WalkTask:
         return tilt > self.config.fall_angle
 
     def _measures(self, state: RobotState, fallen: bool) -> dict[str, float]:
-        """Mean speed and distance (m) along x since the episode began, and whether it fell."""
+        """Mean speed and distance (m) ahead since the episode began, and whether it fell."""
         assert self._first is not None
-        distance = float(state.signals['odometry'][0] - self._first.signals['odometry'][0])
+        distance = self._way(self._first, state)
         elapsed = (state.stamp_ns - self._first.stamp_ns) / NANOSECONDS
         speed = distance / elapsed if elapsed > 0.0 else 0.0
         return {'speed': speed, 'way': distance, 'fallen': float(fallen)}
+
+    def _way(self, start: RobotState, end: RobotState) -> float:
+        """Distance (m) between two states to where the robot looked as the episode began."""
+        assert self._first is not None
+        ahead = yaw(self._first.signals['odometry'][3:7])
+        x, y = end.signals['odometry'][:2] - start.signals['odometry'][:2]
+        return float(x * cos(ahead) + y * sin(ahead))
+
+    def _heading(self, state: RobotState) -> float:
+        """Turn (rad, left is positive) since the episode began, in [-pi, pi]."""
+        if self._first is None:
+            raise ValueError('a state was observed before the episode began')
+        first, now = (yaw(each.signals['imu'][:4]) for each in (self._first, state))
+        return remainder(now - first, 2.0 * pi)
 
     def _begin_memory(self) -> None:
         self._first = self._last = None
@@ -173,7 +195,7 @@ class WalkTask:
 
 
 def _frame(state: RobotState) -> Vector:
-    """Motor angles, roll, pitch, roll rate, pitch rate (12,); yaw drifts and is left out."""
+    """Motor angles, roll, pitch, roll rate, pitch rate (12,)."""
     imu = state.signals['imu']
     return np.concatenate([state.position, roll_and_pitch(imu[:4]), imu[4:6]])
 
@@ -186,5 +208,6 @@ def _layout(spec: RobotSpec) -> ObservationLayout:
             Field('frame', FRAME, scale, offset),
             Field('past_frames', PAST * FRAME, scale * PAST, offset * PAST),
             Field('past_actions', PAST * 8),
+            Field('heading', 1),
         )
     )
