@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roll and pitch against rotations that are put together one after another."""
+"""Roll, pitch and yaw against rotations that are put together one after another."""
 
 from math import cos, pi, sin
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from maxent_robot.attitude import roll_and_pitch
+from maxent_robot.attitude import roll_and_pitch, yaw
 
 
 def turn(axis, angle):
@@ -23,22 +23,27 @@ def times(a, b):
     return np.array([a[0] * b[0] - a[1:] @ b[1:], *vector])
 
 
-def orientation(roll, pitch, yaw):
-    return times(turn(2, yaw), times(turn(1, pitch), turn(0, roll)))
+def orientation(roll, pitch, heading):
+    return times(turn(2, heading), times(turn(1, pitch), turn(0, roll)))
 
 
 angle = st.floats(-3.1, 3.1)
 
 
 @given(angle, st.floats(-1.5, 1.5), angle, st.sampled_from([1.0, -1.0]))
-def test_roll_and_pitch_come_back_whatever_the_heading_and_the_sign(roll, pitch, yaw, sign):
-    got = roll_and_pitch(sign * orientation(roll, pitch, yaw))
-    np.testing.assert_allclose(got, (roll, pitch), atol=1e-7)
+def test_the_angles_come_back_whatever_the_sign(roll, pitch, heading, sign):
+    quaternion = sign * orientation(roll, pitch, heading)
+    np.testing.assert_allclose(roll_and_pitch(quaternion), (roll, pitch), atol=1e-7)
+    assert yaw(quaternion) == pytest.approx(heading, abs=1e-7)
 
 
 def test_a_positive_roll_lowers_the_right_side_and_a_positive_pitch_the_nose():
     assert roll_and_pitch(turn(0, 0.3)) == pytest.approx((0.3, 0.0))
     assert roll_and_pitch(turn(1, 0.3)) == pytest.approx((0.0, 0.3))
+
+
+def test_a_positive_yaw_turns_the_nose_to_the_left():
+    assert yaw(turn(2, 0.3)) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize('pitch', [pi / 2, -pi / 2])

@@ -6,9 +6,9 @@ actions, and, not in the paper, the heading: without it the robot cannot know th
 a slope it turns until it rolls over. Action: swing and extension of each leg.
 
 Reward: forward velocity, minus the angular acceleration of the action, roll and pitch, and front
-legs that reach under the body. The paper gives no weights; ours are options. Ours of velocity falls
-again beyond a speed: what walks as fast as it can falls where the ground is not flat. Feet below
-the body let it pitch over on stairs.
+legs that reach under the body. The paper gives no weights; ours are options. Beyond a speed, ours
+falls again: who walks as fast as it can falls where the ground is not flat. Front feet below the
+body let it pitch over on stairs.
 """
 
 from __future__ import annotations
