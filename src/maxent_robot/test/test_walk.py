@@ -99,6 +99,16 @@ def test_where_the_robot_begins_and_where_it_looks_there_makes_no_difference(ang
         assert one.measures == pytest.approx(other.measures)
 
 
+def test_the_first_state_may_be_observed_before_the_episode_begins_at_it():
+    task, other = make_task(MINITAUR, 'walk'), make_task(MINITAUR, 'walk')
+    first, later = turned(at(0), 0.5), turned(at(1), 0.8)
+    task.begin(first)
+    seen = [task.observe(first), task.observe(later)]
+    np.testing.assert_array_equal(other.observe(first), seen[0])
+    assert other.begin(first) == task.begin(first)
+    np.testing.assert_array_equal(other.observe(later), seen[1])
+
+
 @pytest.mark.parametrize('turn', [0.4, -0.4, 3.0, -3.0])
 def test_the_heading_is_the_turn_to_the_left_since_the_episode_began(turn):
     task = make_task(MINITAUR, 'walk')

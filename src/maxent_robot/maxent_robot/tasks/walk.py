@@ -108,12 +108,12 @@ class WalkTask:
     def begin(self, state: RobotState) -> Mapping[str, float]:
         """Forget the motion so far; the way walked in this episode goes on being measured."""
         self._last, self._executed = state, []
-        if self._first is None:
-            self._first = state
+        self._first = self._first or state
         return self._measures(state, self._has_fallen(state))
 
     def observe(self, state: RobotState) -> Vector32:
         """Frame, past frames, past actions and heading (113,), scaled."""
+        self._first = self._first or state  # it may be observed before the episode begins
         frame = _frame(state)
         self._history.see(frame)
         return self.layout.pack(
@@ -121,7 +121,7 @@ class WalkTask:
                 'frame': frame,
                 'past_frames': self._history.frames(),
                 'past_actions': self._history.actions(),
-                'heading': np.array([self._heading(state)]),
+                'heading': np.array([_turn(self._first, state)]),
             }
         )
 
@@ -182,16 +182,15 @@ class WalkTask:
         x, y = end.signals['odometry'][:2] - start.signals['odometry'][:2]
         return float(x * cos(ahead) + y * sin(ahead))
 
-    def _heading(self, state: RobotState) -> float:
-        """Turn (rad, left is positive) since the episode began, in [-pi, pi]."""
-        if self._first is None:
-            raise ValueError('a state was observed before the episode began')
-        first, now = (yaw(each.signals['imu'][:4]) for each in (self._first, state))
-        return remainder(now - first, 2.0 * pi)
-
     def _begin_memory(self) -> None:
         self._first = self._last = None
         self._executed = []
+
+
+def _turn(first: RobotState, now: RobotState) -> float:
+    """Turn (rad, left is positive) from one state to another, in [-pi, pi]."""
+    before, after = (yaw(each.signals['imu'][:4]) for each in (first, now))
+    return remainder(after - before, 2.0 * pi)
 
 
 def _frame(state: RobotState) -> Vector:
