@@ -35,9 +35,6 @@ VARIANTS: dict[str, list[str]] = {
     '_free': ['imitation_weight=0'],
     '_free_no_norm': ['imitation_weight=0', 'layer_norm=false'],
 }
-# Soft Q-learning, twelve times as slow, from the bag that shows what a guard is good for.
-SOFT_Q_UPDATES = 3_000
-SOFT_Q_VARIANTS: dict[str, list[str]] = {'': [], '_free': ['conservative_weight=0']}
 
 
 def jobs(updates: int) -> list[Job]:
@@ -55,20 +52,6 @@ def jobs(updates: int) -> list[Job]:
             )
             for bag in ('run', 'random', 'narrow')
             for name, options in VARIANTS.items()
-        ),
-        *(
-            Job(
-                f'offline_narrow_soft_q{name}',
-                learn_offline,
-                {
-                    'recording': 'record_narrow',
-                    'updates': SOFT_Q_UPDATES,
-                    'options': options,
-                    'algorithm': 'soft_q',
-                },
-                ('record_narrow',),
-            )
-            for name, options in SOFT_Q_VARIANTS.items()
         ),
         Job('buffers', compare_buffers),
         Job('reading', read_fast, {'recording': 'record_run'}, ('record_run',)),

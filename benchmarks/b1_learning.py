@@ -61,15 +61,11 @@ def record_skill(workspace: Workspace, skill: str, episodes: int) -> dict[str, A
 
 
 def learn_offline(
-    workspace: Workspace,
-    recording: str,
-    updates: int,
-    options: Sequence[str],
-    algorithm: str = 'sac',
+    workspace: Workspace, recording: str, updates: int, options: Sequence[str]
 ) -> dict[str, Any]:
     """Learn from the bag of a recording alone: distance (m), and what Q promises beside truth."""
     bag = workspace.outcome(recording).result['bag']
-    command = ['train', '--offline', bag, '--updates', str(updates), '--algorithm', algorithm]
+    command = ['train', '--offline', bag, '--updates', str(updates)]
     if options:
         command += ['--algorithm-options', *options]
     _maxent(workspace, command, 'offline')
