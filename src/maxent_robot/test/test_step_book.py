@@ -111,7 +111,7 @@ def test_after_a_lost_transition_the_way_is_judged_from_where_the_robot_is_known
 
     first = arrival(0, 0.0)
     book.first(first.state, first.observation, ActivePolicy(lambda o: action, 'run', 8))
-    assert book.arrived(arrival(1, 0.024), applied).reward_terms['forward'] == pytest.approx(0.5)
+    assert book.arrived(arrival(1, 0.012), applied).reward_terms['forward'] == pytest.approx(0.25)
     lost = book.arrived(arrival(2, 0.3), None)
     assert (lost.index, lost.reward) == (0, 0.0)
     step = book.arrived(arrival(3, 0.312), applied)
