@@ -25,7 +25,7 @@ from torch import Tensor
 
 from maxent_rl.durable import make_folder, remove_leftovers, write_folder
 
-SCHEMA = 2  # 1 held the replay buffer, too
+SCHEMA = 3  # 1 held the replay buffer, too; 2 knew no unit of reward
 
 _TENSORS = 'tensors.safetensors'
 _SCALARS = 'scalars.json'

@@ -25,13 +25,28 @@ from maxent_rl.networks import (
     share_one_storage,
 )
 from maxent_rl.replay_buffer import Batch, check_batch
+from maxent_rl.reward_unit import reward_unit
 from maxent_rl.sac_config import SACConfig
 
 __all__ = ['SAC', 'SACConfig']
 
+# What an update tells of, with the power of the unit of reward that is in it.
+_UNITS = {
+    'q_loss': 2,
+    'policy_loss': 1,
+    'temperature': 1,
+    'entropy': 0,
+    'q_mean': 1,
+    'gradient norm': 0,
+}
+
 
 class SAC:
     """Networks, optimiser and noise of one learner; knows no environment and no files.
+
+    With an automatic temperature, rewards are counted in a unit (see reward_unit) that the first
+    batch decides. All that goes out is in the task's own unit: metrics, temperature and the
+    Q-functions of a skill. A fixed temperature is in that unit too, and so are the rewards then.
 
     All gradients of an update are taken at the same parameters and applied together, as in the
     authors' code; nothing is changed unless every one of them is finite.
@@ -53,6 +68,7 @@ class SAC:
         self.obs_dim = obs_dim
         self.act_dim = act_dim
         self.updates = 0
+        self._reward_unit: float | None = None  # not known before the first update
         self._generator = torch.Generator().manual_seed(seed)
         hidden, norm = config.hidden, config.layer_norm
         self.policy = TanhGaussianPolicy(obs_dim, act_dim, hidden, self._generator, image)
@@ -74,8 +90,8 @@ class SAC:
 
     @property
     def temperature(self) -> float:
-        """Current weight of the entropy."""
-        return math.exp(self._log_temperature.item())
+        """Current weight of the entropy, in the unit of the task's rewards."""
+        return math.exp(self._log_temperature.item()) * (self._reward_unit or 1.0)
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Make one gradient step on everything and move the target Q-functions.
@@ -90,8 +106,9 @@ class SAC:
             ValueError: the batch has other dimensions than this learner.
         """
         check_batch(batch, self.obs_dim, self.act_dim)
+        unit = self._unit_for(batch)
         temperature = self._log_temperature.detach().exp()
-        target = self._soft_q_target(batch, temperature)
+        target = self._soft_q_target(batch, temperature, unit)
         # What each network sees of the states serves all losses: images are encoded once.
         seen = perceive((self.policy, self.q1, self.q2), batch.obs)
         q1, q2 = self.q1.value(seen[1], batch.action), self.q2.value(seen[2], batch.action)
@@ -101,29 +118,30 @@ class SAC:
         figures = torch.stack(
             (q_loss, policy_loss, temperature, -mean_log_prob, q1.mean(), gradient.norm())
         ).detach()
-        names = ('q_loss', 'policy_loss', 'temperature', 'entropy', 'q_mean', 'gradient norm')
-        metrics = dict(zip(names, figures.tolist(), strict=True))
+        metrics = dict(zip(_UNITS, figures.tolist(), strict=True))
         check_finite(metrics, self.updates + 1)
-        del metrics['gradient norm']
+        self._reward_unit = unit
         self._step()
-        return metrics
+        del metrics['gradient norm']
+        return {name: value * unit ** _UNITS[name] for name, value in metrics.items()}
 
     def policy_tensors(self) -> dict[str, Tensor]:
         """Copy what acting needs: `policy.*`."""
         return prefixed_state('policy', self.policy)
 
     def skill_tensors(self) -> dict[str, Tensor]:
-        """Copy what a skill holds: `policy.*`, `q1.*`, `q2.*`."""
-        return {
-            **self.policy_tensors(),
-            **prefixed_state('q1', self.q1),
-            **prefixed_state('q2', self.q2),
-        }
+        """Copy what a skill holds: `policy.*`, `q1.*`, `q2.*`, in the task's unit of reward."""
+        tensors = self._online_tensors()
+        last = len(self.config.hidden)
+        for name in ('q1', 'q2'):
+            for part in ('weight', 'bias'):
+                tensors[f'{name}.layers.{last}.{part}'] *= self._reward_unit or 1.0
+        return tensors
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Copy everything that exact resume needs: tensors by name, and JSON-ready scalars."""
         tensors = {
-            **self.skill_tensors(),
+            **self._online_tensors(),
             **prefixed_state('q1_target', self._q1_target),
             **prefixed_state('q2_target', self._q2_target),
             'log_temperature': self._log_temperature.detach().clone(),
@@ -131,7 +149,8 @@ class SAC:
         }
         for name, tensor in self._optimiser.state[self._flat].items():
             tensors[f'adam.{name}'] = tensor.clone()
-        return tensors, {'algorithm': 'sac', 'updates': self.updates}
+        scalars = {'updates': self.updates, 'reward_unit': self._reward_unit}
+        return tensors, {'algorithm': 'sac', **scalars}
 
     def load_state(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, object]) -> None:
         """Continue exactly where `state` was taken from a learner of the same shape.
@@ -139,8 +158,9 @@ class SAC:
         Raises:
             ValueError: another algorithm, or tensors missing, unknown or of another shape.
         """
-        updates = scalars.get('updates')
-        if scalars.get('algorithm') != 'sac' or not isinstance(updates, int):
+        updates, unit = scalars.get('updates'), scalars.get('reward_unit')
+        is_sac = scalars.get('algorithm') == 'sac'
+        if not is_sac or not isinstance(updates, int) or not isinstance(unit, float | None):
             raise ValueError(f'not the state of a SAC learner: {dict(scalars)}')
         given = dict(tensors)
         for prefix, module in (
@@ -158,9 +178,22 @@ class SAC:
             self._log_temperature.copy_(given['log_temperature'])
         self._generator.set_state(given['generator'])
         self._load_optimiser(given, updates)
-        self.updates = updates
+        self.updates, self._reward_unit = updates, unit
 
-    def _soft_q_target(self, batch: Batch, temperature: Tensor) -> Tensor:
+    def _online_tensors(self) -> dict[str, Tensor]:
+        """Copy the networks that are trained, as they are."""
+        return {
+            **self.policy_tensors(),
+            **prefixed_state('q1', self.q1),
+            **prefixed_state('q2', self.q2),
+        }
+
+    def _unit_for(self, batch: Batch) -> float:
+        if not self.config.automatic_temperature:
+            return 1.0
+        return self._reward_unit or reward_unit(batch.reward)
+
+    def _soft_q_target(self, batch: Batch, temperature: Tensor, unit: float) -> Tensor:
         with torch.no_grad():
             networks = self.policy, self._q1_target, self._q2_target
             of_policy, of_q1, of_q2 = perceive(networks, batch.next_obs)
@@ -172,7 +205,7 @@ class SAC:
             # strengthen imitation and raise the temperature, which would lower Q again.
             weight = torch.zeros(()) if self.config.imitation_weight > 0.0 else temperature
             return losses.soft_q_target(
-                batch.reward, batch.terminated, q, log_prob, weight, self.config.discount
+                batch.reward / unit, batch.terminated, q, log_prob, weight, self.config.discount
             )
 
     def _policy_loss(

@@ -50,8 +50,8 @@ class SACConfig:
     initial_temperature: float = field(
         default=0.05,
         metadata={
-            'doc': 'temperature before the first update (paper: 1; small starts learn sooner '
-            'on rewards of a few tenths per step)',
+            'doc': 'temperature before the first update (paper: 1; small starts learn sooner), '
+            'for rewards of a few tenths; of others it is scaled, if automatic (reward_unit)',
             'min': 1e-8,
             'max': 1e3,
         },

@@ -46,6 +46,10 @@ def random_batch(size=64, obs_dim=3, act_dim=2, seed=0):
     )
 
 
+def scaled(batch, factor):
+    return batch._replace(reward=factor * batch.reward)
+
+
 def same(first, second):
     assert first.keys() == second.keys()
     return [name for name in first if not torch.equal(first[name], second[name])]
@@ -58,7 +62,7 @@ def test_an_update_makes_adams_step_down_the_gradients_of_the_papers_equations(i
     sac = SAC(obs_dim, 2, SMALL, 0, image)
     for seed in range(3):  # away from the start, so that targets differ from their sources
         sac.update(random_batch(seed=seed, obs_dim=obs_dim))
-    tensors, _ = sac.state()
+    tensors, scalars = sac.state()
     noise = torch.Generator()
     noise.set_state(tensors['generator'])
     policy = TanhGaussianPolicy(obs_dim, 2, SMALL.hidden, image=image)
@@ -77,7 +81,8 @@ def test_an_update_makes_adams_step_down_the_gradients_of_the_papers_equations(i
             q1_target(batch.next_obs, next_action), q2_target(batch.next_obs, next_action)
         )
         value = next_q - temperature * next_log_prob
-        target = batch.reward + SMALL.discount * (1.0 - batch.terminated) * value
+        reward = batch.reward / scalars['reward_unit']
+        target = reward + SMALL.discount * (1.0 - batch.terminated) * value
     action, log_prob = policy.sample(batch.obs, noise)
     q_min = torch.minimum(q1(batch.obs, action), q2(batch.obs, action))
     policy_gradients = torch.autograd.grad(
@@ -251,7 +256,8 @@ def test_a_resumed_run_is_bitwise_the_run_that_was_never_interrupted(tmp_path):
     learn_from(restored, second, rng_second, 30)
 
     assert same(second.state()[0], straight.state()[0]) == []
-    assert second.state()[1] == straight.state()[1] == {'algorithm': 'sac', 'updates': 60}
+    assert second.state()[1] == straight.state()[1]
+    assert second.state()[1] == {'algorithm': 'sac', 'updates': 60, 'reward_unit': 4.0}
 
 
 def test_a_learner_that_has_not_learned_yet_can_be_saved_and_resumed():
@@ -290,9 +296,44 @@ def test_an_update_that_is_not_finite_raises_and_changes_nothing(field, bad):
     assert math.isfinite(sac.update(random_batch(seed=2))['q_loss'])
 
 
+@pytest.mark.parametrize('factor', [1.0 / 64.0, 4.0, 256.0])
+def test_the_scale_of_the_rewards_changes_nothing_but_the_unit_of_what_is_told(factor):
+    plain, other = (SAC(3, 2, SMALL, seed=0) for _ in range(2))
+    for seed in range(5):
+        batch = random_batch(seed=seed)
+        told, told_of_other = plain.update(batch), other.update(scaled(batch, factor))
+    assert same(plain.policy_tensors(), other.policy_tensors()) == []
+    powers = {'q_loss': 2, 'policy_loss': 1, 'temperature': 1, 'entropy': 0, 'q_mean': 1}
+    assert told_of_other == {k: told[k] * factor**power for k, power in powers.items()}
+    assert other.temperature == factor * plain.temperature
+    obs, action = batch.obs, batch.action
+    q, q_of_other = (QFunction(3, 2, SMALL.hidden) for _ in range(2))
+    for network, sac in ((q, plain), (q_of_other, other)):
+        load_prefixed_state('q1', network, sac.skill_tensors())
+    torch.testing.assert_close(q_of_other(obs, action), factor * q(obs, action))
+    torch.testing.assert_close(q(obs, action).mean().item(), told['q_mean'], rtol=0.5, atol=0.1)
+
+
+def test_rewards_of_ordinary_size_and_those_of_a_fixed_temperature_are_counted_as_they_are():
+    fixed = with_options(SMALL, automatic_temperature=False)
+    for config, factor in ((SMALL, 0.3), (SMALL, 0.8), (fixed, 100.0)):
+        sac = SAC(3, 2, config, seed=0)
+        sac.update(scaled(random_batch(), factor))
+        assert sac.state()[1]['reward_unit'] == 1.0
+
+
+def test_a_batch_that_was_refused_decides_no_unit():
+    sac = SAC(3, 2, SMALL, seed=0)
+    with pytest.raises(DivergedError):
+        sac.update(scaled(random_batch(), math.nan))
+    assert sac.state()[1]['reward_unit'] is None
+    sac.update(scaled(random_batch(), 100.0))
+    assert sac.state()[1]['reward_unit'] == 256.0
+
+
 def test_metrics_say_what_happened():
     sac = SAC(3, 2, SMALL, seed=0)
-    metrics = sac.update(random_batch())
+    metrics = sac.update(scaled(random_batch(), 0.5))
     assert list(metrics) == ['q_loss', 'policy_loss', 'temperature', 'entropy', 'q_mean']
     assert all(type(value) is float for value in metrics.values())
     assert metrics['temperature'] == pytest.approx(0.05)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roll, pitch and yaw against rotations that are put together one after another."""
+"""Roll, pitch, yaw and axes against rotations that are put together one after another."""
 
 from math import cos, pi, sin
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from maxent_robot.attitude import roll_and_pitch, yaw
+from maxent_robot.attitude import roll_and_pitch, rotation, yaw
 
 
 def turn(axis, angle):
@@ -56,3 +56,12 @@ def test_a_body_on_its_back_has_rolled_by_half_a_turn():
     assert abs(roll_and_pitch(turn(0, pi))[0]) == pytest.approx(pi)
     roll, pitch = roll_and_pitch(turn(1, pi - 0.2))
     assert (abs(roll), pitch) == pytest.approx((pi, 0.2))
+
+
+@given(angle, angle, angle)
+def test_the_matrix_turns_vectors_as_the_quaternion_does(roll, pitch, heading):
+    quaternion = orientation(roll, pitch, heading)
+    inverse = quaternion * [1.0, -1.0, -1.0, -1.0]
+    vector = np.array([0.3, -1.2, 0.7])
+    by_quaternion = times(times(quaternion, np.array([0.0, *vector])), inverse)[1:]
+    np.testing.assert_allclose(rotation(quaternion) @ vector, by_quaternion, atol=1e-12)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from maxent_robot.robots import MINITAUR
-from maxent_robot.robots.minitaur import motor_angles
+from maxent_robot.robots.minitaur import motor_angles, toe_offset
 from maxent_robot.tasks import make_task
+from maxent_robot.tasks.walk import feet
 from maxent_robot.types import CommandMode, RobotState
 
 PERIOD = MINITAUR.policy_period_ns
@@ -150,7 +151,7 @@ def judged(state, action=ZERO, **options):
 
 def test_the_reward_is_the_sum_of_its_terms():
     outcome = judged(at(1, x=0.02, roll=0.2))
-    assert set(outcome.terms) == {'forward', 'acceleration', 'tilt', 'reach', 'fall'}
+    assert set(outcome.terms) == {'forward', 'acceleration', 'tilt', 'reach', 'drag', 'fall'}
     assert outcome.reward == sum(outcome.terms.values())
 
 
@@ -184,6 +185,27 @@ def test_front_legs_that_reach_under_the_body_cost(swing, cost):
     q = motor_angles(np.array(swing), np.full(4, 2.0))
     terms = judged(at(1, q=q), reach_limit=0.3, reach_cost=1.0).terms
     assert terms['reach'] == pytest.approx(-cost, abs=1e-9)
+
+
+def test_feet_that_are_dragged_cost_their_speed():
+    assert judged(at(1)).terms['drag'] == 0.0
+    for angle in (0.0, 1.0):  # of the way, in the world
+        drag = judged(turned(at(1), angle), drag_cost=0.3).terms['drag']
+        ways = np.hypot(*(feet(turned(at(1), angle)) - feet(at(0)))[:, :2].T)
+        assert drag == pytest.approx(-0.3 * ways.sum() / 0.048)
+    assert judged(at(1, x=0.048), drag_cost=0.3).terms['drag'] == pytest.approx(-0.3 * 4)
+
+
+@pytest.mark.parametrize(('lift', 'dragged'), [(0.0, 4.0), (0.01, 3.25), (0.02, 3.0), (0.06, 3.0)])
+def test_a_lifted_foot_costs_less_and_nothing_from_the_clearance_on(lift, dragged):
+    extension = np.full(4, 2.0)
+    while toe_offset(0.0, extension[1])[1] < toe_offset(0.0, extension[0])[1] + lift:
+        extension[1] -= 1e-5
+    q = motor_angles(np.zeros(4), extension)
+    lifted = begun(drag_cost=1.0, clearance=0.02)
+    lifted.begin(at(0, q=q))
+    terms = lifted.evaluate(at(1, x=0.048, q=q), ZERO).terms
+    assert terms['drag'] == pytest.approx(-dragged, abs=2e-3)
 
 
 def test_the_angular_acceleration_of_the_last_three_executed_actions_costs():

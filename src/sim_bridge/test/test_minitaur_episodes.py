@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from maxent_robot.robots.minitaur import MINITAUR, motor_angles
-from sim_bridge.minitaur_simulation import MinitaurConfig, MinitaurSimulation
+from maxent_robot.tasks.walk import feet
+from maxent_robot.types import RobotState
+from sim_bridge.minitaur_simulation import TOES, MinitaurConfig, MinitaurSimulation
 from sim_bridge.minitaur_variation import REAL_WORLD
 
 NAMES = MINITAUR.joint_names
@@ -124,3 +126,18 @@ def test_looking_does_not_change_the_trajectory():
         watched.joint_sample(('imu', 'odometry'))
         watched.set_target([1.0, 0.0, 0.1 + 0.001 * k])
     np.testing.assert_array_equal(plain._data.qpos, watched._data.qpos)
+
+
+def test_the_task_of_walking_knows_where_the_feet_are(simulation):
+    simulation.reset(START)
+    tilts = []
+    for k in range(12):
+        swing = 0.3 * np.sin(0.9 * k + np.arange(4.0))
+        run(simulation, 8, motor_angles(swing, 2.0 + swing[::-1]))
+        odometry = simulation.signal('odometry')
+        position, velocity, _ = simulation.joints()
+        state = RobotState(simulation.time_ns, position, velocity, {'odometry': odometry})
+        toes = [simulation._data.geom(toe).xpos for toe in TOES]
+        np.testing.assert_allclose(feet(state), toes, atol=0.006)  # the legs' pins give
+        tilts.append(np.abs(odometry[4:6]).max())
+    assert max(tilts) > 0.02

@@ -8,7 +8,8 @@ a slope it turns until it rolls over. Action: swing and extension of each leg.
 Reward: forward velocity, minus the angular acceleration of the action, roll and pitch, and front
 legs that reach under the body. The paper gives no weights; ours are options. Beyond a speed, ours
 falls again: who walks as fast as it can falls where the ground is not flat. Front feet below the
-body let it pitch over on stairs.
+body let it pitch over on stairs. Ours also asks for lifted feet: those that are dragged over flat
+ground are held up by whatever stands out of it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.action_mapping import ActionMapping
-from maxent_robot.attitude import roll_and_pitch, yaw
+from maxent_robot.attitude import roll_and_pitch, rotation, yaw
 from maxent_robot.layout import Field, ObservationLayout, Vector32
 from maxent_robot.robot_spec import RobotSpec
-from maxent_robot.robots.minitaur import MOTORS_FROM_LEGS, legs
+from maxent_robot.robots.minitaur import HIPS, MOTORS_FROM_LEGS, legs, toe_offset
 from maxent_robot.tasks.history import History
 from maxent_robot.tasks.options import number
 from maxent_robot.tasks.task import Outcome, Start
@@ -51,6 +52,8 @@ class WalkConfig:
     tilt_cost: float = number(0.5, 0.0, 10.0, '1/rad, of |roll| + |pitch|')
     reach_cost: float = number(2.0, 0.0, 10.0, '1/rad, of front legs beyond reach_limit')
     reach_limit: float = number(0.05, 0.0, 1.0, 'rad, swing of a front leg to the back')
+    drag_cost: float = number(0.3, 0.0, 10.0, 's/m, of speeds of feet that move without a lift')
+    clearance: float = number(0.03, 0.001, 0.1, 'm above the lowest foot that is lifted enough')
     fall_cost: float = number(5.0, 0.0, 100.0, 'once, for tilting beyond fall_angle')
     fall_angle: float = number(0.7, 0.1, 1.5, 'rad of roll or pitch that ends an episode')
     good_speed: float = number(0.2, 0.0, 5.0, 'm/s on average that counts as success, upright')
@@ -146,6 +149,7 @@ class WalkTask:
             'acceleration': -config.acceleration_cost * self._jerkiness(action),
             'tilt': -config.tilt_cost * (abs(roll) + abs(pitch)),
             'reach': -config.reach_cost * float(beyond.sum()),
+            'drag': -config.drag_cost * self._drag(feet(last), feet(state)) / elapsed,
             'fall': -config.fall_cost * fallen,
         }
         self._last = state
@@ -162,6 +166,16 @@ class WalkTask:
             return 0.0
         before, last, now = self._executed
         return float(np.mean((now - 2.0 * last + before) ** 2))
+
+    def _drag(self, before: Vector, after: Vector) -> float:
+        """Way (m) of all feet (4, 3) together, of which a lifted foot's counts little or nothing.
+
+        Lifted is what is higher than the lowest foot: what the ground is like is not known.
+        """
+        lift = np.maximum(before[:, 2] - before[:, 2].min(), after[:, 2] - after[:, 2].min())
+        lacking = np.maximum(0.0, 1.0 - lift / self.config.clearance)
+        way = np.hypot(after[:, 0] - before[:, 0], after[:, 1] - before[:, 1])
+        return float(lacking**2 @ way)
 
     def _has_fallen(self, state: RobotState) -> bool:
         tilt = max(abs(angle) for angle in roll_and_pitch(state.signals['imu'][:4]))
@@ -191,6 +205,14 @@ def _turn(first: RobotState, now: RobotState) -> float:
     """Turn (rad, left is positive) from one state to another, in [-pi, pi]."""
     before, after = (yaw(each.signals['imu'][:4]) for each in (first, now))
     return remainder(after - before, 2.0 * pi)
+
+
+def feet(state: RobotState) -> Vector:
+    """Return where the toes are in the world, (4, 3) in m."""
+    pose = state.signals['odometry']
+    toes = HIPS.copy()
+    toes[:, [0, 2]] += toe_offset(*legs(state.position))
+    return np.asarray(pose[:3] + toes @ rotation(pose[3:7]).T)
 
 
 def _frame(state: RobotState) -> Vector:
