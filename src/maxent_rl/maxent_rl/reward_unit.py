@@ -15,14 +15,15 @@ import math
 from torch import Tensor
 
 ORDINARY = 0.5  # root mean square of rewards that are counted as they are; a factor 2 to each side
+LARGEST = 4.0**4  # the Q-functions of a skill, in the task's unit, are refused above some 1,000
 
 
 def reward_unit(reward: Tensor) -> float:
     """Return the power of four next to the root mean square of rewards (b,), over ORDINARY.
 
-    1 where that is 0, for nothing is known then, or not finite.
+    1 where that is 0, for nothing is known then, or not finite; at most LARGEST.
     """
     size = float(reward.double().square().mean().sqrt())
     if size == 0.0 or not math.isfinite(size):
         return 1.0
-    return float(4.0 ** round(math.log(size / ORDINARY, 4.0)))
+    return min(LARGEST, 4.0 ** round(math.log(size / ORDINARY, 4.0)))

@@ -231,7 +231,14 @@ def _sums(files: Mapping[str, bytes]) -> bytes:
 
 def _rounded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors for the disk: the policy acts to the bit as the learner's."""
-    return {k: v if k.startswith('policy.') else v.half() for k, v in tensors.items()}
+    return {k: v if k.startswith('policy.') else _halved(v) for k, v in tensors.items()}
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    """Return the tensor in half precision, as it is if its numbers are too small for that."""
+    half = tensor.half()
+    error = (half.float() - tensor).abs().max()  # of a number in range: 1/2048
+    return half if error <= 1e-3 * tensor.abs().max() else tensor
 
 
 def _states(content: Mapping[str, Tensor]) -> Tensor:

@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 
-from maxent_rl.reward_unit import ORDINARY, reward_unit
+from maxent_rl.reward_unit import LARGEST, ORDINARY, reward_unit
 
 
-@pytest.mark.parametrize('unit', [4.0**-5, 0.25, 1.0, 4.0, 1024.0])
+@pytest.mark.parametrize('unit', [4.0**-5, 0.25, 1.0, 4.0, LARGEST])
 @pytest.mark.parametrize('size', [0.51, 1.0, 1.9])
 def test_the_unit_is_the_power_of_four_that_makes_rewards_ordinary_within_a_factor_of_two(
     unit, size
@@ -23,6 +23,10 @@ def test_a_few_large_rewards_count_by_their_square():
     rewards[7] = 10.0  # root mean square 1
     assert reward_unit(0.9 * rewards) == 1.0
     assert reward_unit(1.1 * rewards) == 4.0
+
+
+def test_the_unit_has_a_bound_for_the_q_functions_of_a_skill_have_one():
+    assert reward_unit(torch.tensor([1e6, -1e6])) == LARGEST
 
 
 @pytest.mark.parametrize('rewards', [[0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0]])

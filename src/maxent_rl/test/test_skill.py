@@ -376,3 +376,14 @@ def test_a_policy_is_kept_to_the_bit_and_q_functions_in_half_the_space(tmp_path)
             assert torch.equal(tensor, skill.tensors[name])
         else:
             assert tensor.dtype == torch.float16
+
+
+def test_q_functions_of_very_small_rewards_are_kept_as_exactly(tmp_path):
+    _, skill = make_skill()
+    unit = 4.0**-12
+    last = [name for name in skill.tensors if name.startswith('q1.layers.2.')]
+    scaled = {k: v * unit if k in last else v for k, v in skill.tensors.items()}
+    save_skill(tmp_path / 'reach', replace(skill, tensors=scaled))
+    loaded = load_skill(tmp_path / 'reach').tensors
+    for name in last:
+        torch.testing.assert_close(loaded[name], scaled[name], rtol=2e-3, atol=1e-3 * unit)
