@@ -26,6 +26,7 @@ UPPER_LENGTH = 0.1  # m, motor axis to knee
 LOWER_LENGTH = 0.2  # m, knee to the pin that joins both lower links
 # m in the body frame: where the motors of the legs have their axes, in the order of LEGS.
 HIPS = np.array([[x, y, -0.0185] for y in (0.1265, -0.1265) for x in (0.2375, -0.2375)])
+HIPS.setflags(write=False)
 TOE_LENGTH = 0.028  # m, by which the toe's centre lies beyond the pin on the aft lower link
 
 
