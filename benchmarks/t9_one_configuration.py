@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T9: one configuration of SAC for every robot, whatever the scale of the reward.
 
-    maxent bench T9 [--tasks sawyer_reach dclaw_turn minitaur_walk] [--workers 2]
+    maxent bench T9 [--tasks sawyer_reach dclaw_turn minitaur_walk] [--seeds 0 1] [--workers 2]
 
-What is learned from is multiplied by 0.1 to 100, once with the automatic temperature (Haarnoja et
-al. 2018, SAC and applications, section 5) and once with a fixed one (fig. 5.3 of the thesis: to
-be tuned per task). Judged by the mean return of 20 test episodes in the task's own unit, as a
-share of the way from the untrained policy to the best of all. Finished parts lie in runs/t9/.
+What is learned from is multiplied by 0.1 to 100, with the automatic temperature (Haarnoja et al.
+2018, SAC and applications, section 5; all seeds) and with a fixed one (fig. 5.3 of the thesis: to
+be tuned per task; the first seed). Judged by the mean return of 20 test episodes in the task's own
+unit, as a share of the way from the untrained policy to the best of all points. Finished parts lie
+in runs/t9/.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from job_pool import Job, run_jobs
@@ -30,7 +32,7 @@ from maxent_rl.runner import PolicyRunner, configure_torch
 from maxent_rl.sac_config import SACConfig
 from maxent_robot import episode_seed
 
-SEED, TEST_SEED, EPISODES = 0, 1000, 20
+SEEDS, TEST_SEED, EPISODES = (0, 1), 1000, 20
 UPDATES_PER_STEP = 1.0
 CHECKPOINT_EVERY = 2_000  # steps
 SCALES = (0.1, 1.0, 10.0, 100.0)
@@ -54,29 +56,30 @@ TASKS = {
 }
 
 
-def jobs(tasks: list[str]) -> list[Job]:
+def jobs(tasks: list[str], seeds: list[int]) -> list[Job]:
     """All trainings, and a test of each task's untrained policy."""
     made = []
     for name in tasks:
-        about = {'task': name, 'scale': 1.0, 'options': [], 'steps': 0}
+        about = {'task': name, 'scale': 1.0, 'options': [], 'steps': 0, 'seed': seeds[0]}
         made.append(Job(f'{name}_untrained', learn_scaled, about))
-        for scale in SCALES:
-            for way, options in (('automatic', []), ('fixed', [FIXED])):
+        for way, seed in _ways(seeds):
+            for scale in SCALES:
+                options = [FIXED] if way == 'fixed' else []
                 about = {'task': name, 'scale': scale, 'options': options}
-                about['steps'] = TASKS[name].steps
-                made.append(Job(_job(name, scale, way), learn_scaled, about))
+                about |= {'steps': TASKS[name].steps, 'seed': seed}
+                made.append(Job(_job(name, scale, way, seed), learn_scaled, about))
     return made
 
 
 def learn_scaled(
-    workspace: Workspace, task: str, scale: float, options: list[str], steps: int
+    workspace: Workspace, task: str, scale: float, options: list[str], steps: int, seed: int
 ) -> dict[str, Any]:
     """Learn from rewards times `scale`; mean return (unscaled) and measures of a test."""
     configure_torch()
     trial = TASKS[task]
     environment = make_environment(trial.robot, trial.task, {})
     config = TrainerConfig(
-        seed=SEED,
+        seed=seed,
         max_steps=max(1, steps),
         updates_per_step=UPDATES_PER_STEP,
         algorithm_options=tuple(options),
@@ -117,18 +120,24 @@ def _test(trainer: Trainer, environment: Any) -> dict[str, float]:
     return {name: value for name, value in figures.items() if isinstance(value, float)}
 
 
-def figures(found: Mapping[str, Any], tasks: list[str]) -> dict[str, Any]:
+def figures(found: Mapping[str, Any], tasks: list[str], seeds: list[int]) -> dict[str, Any]:
     """Return the row: what was learned at each scale, as a share of the best."""
     curve, tests = [], {}
     for task in tasks:
         of_task = {
-            (scale, way): found[_job(task, scale, way)]
+            (scale, way, seed): found[_job(task, scale, way, seed)]
+            for scale in SCALES
+            for way, seed in _ways(seeds)
+        }
+        points = {
+            (scale, way): fmean(
+                test['mean_return'] for key, test in of_task.items() if key[:2] == (scale, way)
+            )
             for scale in SCALES
             for way in ('automatic', 'fixed')
         }
-        worst = found[f'{task}_untrained']['mean_return']
-        best = max(test['mean_return'] for test in of_task.values())
-        share = {k: (test['mean_return'] - worst) / (best - worst) for k, test in of_task.items()}
+        worst, best = found[f'{task}_untrained']['mean_return'], max(points.values())
+        share = {key: (value - worst) / (best - worst) for key, value in points.items()}
         curve += [
             {
                 'task': task,
@@ -138,15 +147,16 @@ def figures(found: Mapping[str, Any], tasks: list[str]) -> dict[str, Any]:
             }
             for scale in SCALES
         ]
-        tests[task] = {f'{way} {scale}': test for (scale, way), test in of_task.items()}
-    config = SACConfig()
-    shared = {**vars(config), 'updates_per_step': UPDATES_PER_STEP}
+        tests[task] = {
+            f'{way} {scale:g} seed {seed}': test for (scale, way, seed), test in of_task.items()
+        }
+    shared = {**vars(SACConfig()), 'updates_per_step': UPDATES_PER_STEP}
     return {'configuration': shared, 'curve': curve, 'tests': tests}
 
 
 def shortfalls(row: Mapping[str, Any], tasks: list[str]) -> list[str]:
     """Sentences for every goal that is missed."""
-    sentences = ['one seed']
+    sentences = ['one seed with the fixed temperature']
     for task in tasks:
         points = [point for point in row['curve'] if point['task'] == task]
         sentences += [
@@ -188,31 +198,35 @@ def draw(row: Mapping[str, Any], tasks: list[str], path: Path) -> None:
     plt.close(figure)
 
 
-def _job(task: str, scale: float, way: str) -> str:
-    return f'{task}_{way}_{scale:g}'.replace('.', 'p')
+def _ways(seeds: list[int]) -> list[tuple[str, int]]:
+    """Temperature and seed of what is trained at each scale."""
+    return [*(('automatic', seed) for seed in seeds), ('fixed', seeds[0])]
+
+
+def _job(task: str, scale: float, way: str, seed: int) -> str:
+    return f'{task}_{way}_{scale:g}_{seed}'.replace('.', 'p')
 
 
 def main() -> None:
     """Run what is missing and write the row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--tasks', nargs='+', choices=list(TASKS), default=list(TASKS))
+    parser.add_argument('--seeds', type=int, nargs='+', default=list(SEEDS))
     parser.add_argument('--workers', type=int, help='default: all cores')
     chosen = parser.parse_args()
-    outcomes = run_jobs('T9', jobs(chosen.tasks), chosen.workers)
-    row = figures({name: outcome.result for name, outcome in outcomes.items()}, chosen.tasks)
-    steps = sum(job.arguments['steps'] for job in jobs(chosen.tasks))
-    wall_s = round(sum(outcome.wall_s for outcome in outcomes.values()))
-    command = f'maxent bench T9 --tasks {" ".join(chosen.tasks)}'
-    path = write_result(
-        'T9',
-        command,
-        [SEED],
-        {'steps': steps, 'wall_s': wall_s},
-        row,
-        shortfalls(row, chosen.tasks),
-    )
+    tasks, seeds = chosen.tasks, chosen.seeds
+    asked = jobs(tasks, seeds)
+    outcomes = run_jobs('T9', asked, chosen.workers)
+    found = {name: outcome.result for name, outcome in outcomes.items()}
+    row = figures(found, tasks, seeds)
+    budget = {
+        'steps': sum(job.arguments['steps'] for job in asked),
+        'wall_s': round(sum(outcome.wall_s for outcome in outcomes.values())),
+    }
+    command = f'maxent bench T9 --tasks {" ".join(tasks)} --seeds {" ".join(map(str, seeds))}'
+    path = write_result('T9', command, seeds, budget, row, shortfalls(row, tasks))
     print(f'written: {path}')
-    draw(row, chosen.tasks, RESULTS / 'T9.png')
+    draw(row, tasks, RESULTS / 'T9.png')
 
 
 if __name__ == '__main__':
