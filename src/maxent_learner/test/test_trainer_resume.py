@@ -181,8 +181,8 @@ def test_a_damaged_newest_checkpoint_leaves_the_one_before_with_all_its_experien
 def test_a_checkpoint_of_an_earlier_version_is_refused_by_name(make_trainer, tmp_path):
     make_trainer().save(tmp_path / 'checkpoint')
     path = tmp_path / 'checkpoint' / 'checkpoint-00000001' / 'manifest.json'
-    path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
-    with pytest.raises(ResumeError, match='schema 1, this reads 2'):
+    path.write_text(path.read_text().replace('"schema": 3', '"schema": 2'))
+    with pytest.raises(ResumeError, match='schema 2, this reads 3'):
         make_trainer().resume(tmp_path / 'checkpoint')
 
 

@@ -126,8 +126,8 @@ def test_if_none_verifies_training_does_not_silently_start_anew(tmp_path):
 
 def test_a_checkpoint_of_another_schema_is_refused_with_both_versions(tmp_path):
     path = save(tmp_path, 1) / 'manifest.json'
-    path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
-    with pytest.raises(CheckpointError, match='schema 1, this reads 2: another version'):
+    path.write_text(path.read_text().replace('"schema": 3', '"schema": 2'))
+    with pytest.raises(CheckpointError, match='schema 2, this reads 3: another version'):
         load_newest_checkpoint(tmp_path)
 
 

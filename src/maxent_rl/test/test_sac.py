@@ -296,7 +296,7 @@ def test_an_update_that_is_not_finite_raises_and_changes_nothing(field, bad):
     assert math.isfinite(sac.update(random_batch(seed=2))['q_loss'])
 
 
-@pytest.mark.parametrize('factor', [1.0 / 64.0, 4.0, 256.0])
+@pytest.mark.parametrize('factor', [1.0 / 64.0, 4.0, 64.0])
 def test_the_scale_of_the_rewards_changes_nothing_but_the_unit_of_what_is_told(factor):
     plain, other = (SAC(3, 2, SMALL, seed=0) for _ in range(2))
     for seed in range(5):
