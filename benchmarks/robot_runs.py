@@ -20,7 +20,6 @@ from maxent_learner.trainer_config import TrainerConfig
 from maxent_rl.skill import add_metrics, load_skill
 
 TEST_SEED = 1000
-UPDATES_PER_STEP = 1.0
 CHECKPOINT_EVERY = 10_000  # steps
 
 
@@ -46,7 +45,6 @@ def learn(workspace: Workspace, robot: str, task: str, seed: int, steps: int) ->
         TrainerConfig(
             seed=seed,
             max_steps=steps,
-            updates_per_step=UPDATES_PER_STEP,
             checkpoint_every=CHECKPOINT_EVERY,
         ),
         tell,

@@ -73,9 +73,7 @@ def figures(found: dict[str, Any], seeds: list[int]) -> dict[str, Any]:
 
 def shortfalls(row: dict[str, Any], seeds: list[int]) -> list[str]:
     """Sentences for every goal that a seed misses."""
-    sentences = [
-        'one gradient step per environment step, as in the paper; Sawyer reach (T4) takes two'
-    ]
+    sentences = []
     if len(seeds) < len(SEEDS):
         sentences.append(f'{len(seeds)} of {len(SEEDS)} seeds')
     for ground in GROUNDS:

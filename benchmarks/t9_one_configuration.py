@@ -33,7 +33,6 @@ from maxent_rl.sac_config import SACConfig
 from maxent_robot import episode_seed
 
 SEEDS, TEST_SEED, EPISODES = (0, 1), 1000, 20
-UPDATES_PER_STEP = 1.0
 CHECKPOINT_EVERY = 2_000  # steps
 SCALES = (0.1, 1.0, 10.0, 100.0)
 FIXED = 'automatic_temperature=false'
@@ -51,7 +50,7 @@ class Trial:
 
 TASKS = {
     'sawyer_reach': Trial('sawyer', 'reach', 12_000),
-    'dclaw_turn': Trial('dclaw', 'turn', 20_000),
+    'dclaw_turn': Trial('dclaw', 'turn', 30_000),
     'minitaur_walk': Trial('minitaur', 'walk', 20_000),
 }
 
@@ -81,7 +80,6 @@ def learn_scaled(
     config = TrainerConfig(
         seed=seed,
         max_steps=max(1, steps),
-        updates_per_step=UPDATES_PER_STEP,
         algorithm_options=tuple(options),
     )
     trainer = Trainer(trial.robot, environment.unwrapped.task, config)
@@ -150,7 +148,7 @@ def figures(found: Mapping[str, Any], tasks: list[str], seeds: list[int]) -> dic
         tests[task] = {
             f'{way} {scale:g} seed {seed}': test for (scale, way, seed), test in of_task.items()
         }
-    shared = {**vars(SACConfig()), 'updates_per_step': UPDATES_PER_STEP}
+    shared = {**vars(SACConfig()), 'updates_per_step': TrainerConfig().updates_per_step}
     return {'configuration': shared, 'curve': curve, 'tests': tests}
 
 

@@ -89,7 +89,7 @@ class SystemConfig:
     max_steps: int = setting(
         0, 'train: environment steps; 0: as many as the task takes', minimum=0
     )
-    updates_per_step: float = setting(2.0, 'train: gradient steps per environment step', minimum=0)
+    updates_per_step: float = setting(1.0, 'train: gradient steps per environment step', minimum=0)
     max_steps_ahead: int = setting(8, 'train: steps that may await learning', minimum=1)
     bags: tuple[str, ...] = setting((), 'train: bags to learn from, too')
     bag_share: float = setting(

@@ -29,7 +29,7 @@ class TrainerConfig:
         (), "settings of the algorithm as 'name=value', such as 'discount=0.99'"
     )
     max_steps: int = setting(12_000, 'transitions to learn from before the run is finished', 1)
-    updates_per_step: float = setting(2.0, 'gradient steps per transition', 0)
+    updates_per_step: float = setting(1.0, 'gradient steps per transition', 0)
     learning_starts: int = setting(500, 'transitions to collect before the first update', 1)
     buffer_capacity: int = setting(1_000_000, 'observations kept, the oldest go first', 2)
     bag_share: float = setting(

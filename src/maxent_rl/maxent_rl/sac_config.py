@@ -51,7 +51,7 @@ class SACConfig:
         default=0.05,
         metadata={
             'doc': 'temperature before the first update (paper: 1; small starts learn sooner), '
-            'for rewards of a few tenths; of others it is scaled, if automatic (reward_unit)',
+            'in the unit of reward (reward_unit), which is 1 if not automatic',
             'min': 1e-8,
             'max': 1e3,
         },
