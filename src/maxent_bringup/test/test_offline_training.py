@@ -70,7 +70,7 @@ def test_a_bag_becomes_a_skill_of_the_task_that_it_tells_of(
     assert f'skill: {folder / "skills" / "sawyer_reach_plane"}' in told.out
     assert told.err.splitlines() == [
         f'{RECORDED}: steps as recorded: steps 86, episodes 2',
-        'learning with imitation_weight=30.0: docs/bags.md says for which bags 0 is better',
+        'learning with imitation_weight=30.0: docs/bags.md says what for',
     ]
     about = load_skill(folder / 'skills' / 'sawyer_reach_plane').metadata
     assert (about.task, about.algorithm, about.hidden) == ('reach_plane', 'sac', (16, 16))

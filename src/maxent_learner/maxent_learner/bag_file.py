@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-import contextlib
 from dataclasses import dataclass
 import json
-import os
 from pathlib import Path
 
 from maxent_learner.bag_files import (
@@ -19,6 +17,7 @@ from maxent_learner.bag_files import (
 )
 from maxent_learner.bag_metadata import FileSummary, Topic, bag_information, to_yaml
 from maxent_learner.mcap_output import McapOutput, Message
+from maxent_rl.durable import write_file
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class BagFile:
             path.mkdir(parents=True)
         except FileExistsError:
             raise FileExistsError(f'{path} exists already and is not overwritten') from None
-        _write_whole(path / ABOUT_FILE, json.dumps(self._about, indent=2) + '\n')
+        write_file(path / ABOUT_FILE, f'{json.dumps(self._about, indent=2)}\n'.encode())
         self._repeated: dict[str, int] = {}  # messages that this file has from those before
         self._file: McapOutput | None = self._open()
 
@@ -117,7 +116,7 @@ class BagFile:
             self._closed = True
             information = bag_information(list(self._topics.values()), self._done, self._about)
             text = to_yaml({'rosbag2_bagfile_information': information})
-            _write_whole(self.path / METADATA_FILE, text + '\n')
+            write_file(self.path / METADATA_FILE, f'{text}\n'.encode())
 
     def _is_full(self, now_ns: int) -> bool:
         file, split = self._file, self._split
@@ -163,18 +162,3 @@ class BagFile:
     def _summary(self, file: McapOutput) -> FileSummary:
         counts = dict(file.counts)
         return FileSummary(file.path.name, counts, file.start_ns, file.end_ns, self._repeated)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        with temporary.open('w', encoding='utf-8') as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise

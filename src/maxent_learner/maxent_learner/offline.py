@@ -55,7 +55,7 @@ def train_offline(
     options = (*trainer_config.algorithm_options, *guards)
     run = Run(config, replace(trainer_config, algorithm_options=options, bag_share=1.0), report)
     for guard in guards:
-        report(f'learning with {guard}: docs/bags.md says for which bags 0 is better')
+        report(f'learning with {guard}: docs/bags.md says what for')
     curve: list[tuple[int, dict[str, float]]] = []
     try:
         while run.trainer.updates < updates and not should_stop():

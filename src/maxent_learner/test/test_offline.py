@@ -149,7 +149,7 @@ def test_what_is_learned_from_bags_is_guarded_unless_it_is_told_not_to_be(
 ):
     guarded = train([bag], 'default', algorithm=algorithm)
     assert options_of(guarded)[guard] == weight
-    assert f'learning with {guard}={weight}: docs/bags.md says' in ' '.join(told)
+    assert f'learning with {guard}={weight}: docs/bags.md says what for' in ' '.join(told)
     told.clear()
     options = (*small_options, f'{guard}=0')
     free = train([bag], 'free', algorithm=algorithm, algorithm_options=options)
