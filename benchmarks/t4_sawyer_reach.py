@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Row T4: Sawyer reach under joint torque control, fixed and random targets, three seeds each.
 
-    python benchmarks/t4_sawyer_reach.py [--steps 12000]
+    maxent bench T4 [--steps 12000]
 
 Trains on all cores side by side, without ROS (the same trainer, guard and physics as in the
 graph), with the defaults of `maxent train`. Interrupted runs go on where their last checkpoint
@@ -137,7 +137,7 @@ def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     draw(runs, RESULTS / 'T4.png')
     budget = {'steps': steps, 'robot_minutes': steps / 1200, 'wall_s': wall}
-    command = 'python benchmarks/t4_sawyer_reach.py'
+    command = 'maxent bench T4'
     path = write_result('T4', command, list(SEEDS), budget, {'runs': runs}, shortfalls(runs))
     for run in runs:
         print({key: value for key, value in run.items() if key != 'curve'})
