@@ -105,10 +105,10 @@ def write_row(
         'robot_minutes': 60.0 * first['robot_hours'],
         'wall_s': round(sum(outcome.wall_s for outcome in found.values())),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
     named = {f'seed {seed}': training for seed, training in trainings.items()}
-    draw_curves(RESULTS / f'{row}.png', named, *texts)
+    # First the row: it names the commit, which a new picture would make a changed one.
     path = write_result(row, f'maxent bench {row}', [*trainings], budget, figures, falls_short)
+    draw_curves(RESULTS / f'{row}.png', named, *texts)
     print(f'written: {path} and {row}.png')
 
 
