@@ -50,7 +50,7 @@ class Trial:
 
 TASKS = {
     'sawyer_reach': Trial('sawyer', 'reach', 12_000),
-    'dclaw_turn': Trial('dclaw', 'turn', 30_000),
+    'dclaw_turn': Trial('dclaw', 'turn', 50_000),
     'minitaur_walk': Trial('minitaur', 'walk', 20_000),
 }
 
