@@ -38,7 +38,7 @@ def train(tmp_path, small_options):
 
 def test_a_run_spends_its_steps_and_leaves_a_skill(train):
     run = train()
-    assert (run.trainer.steps, run.trainer.updates, run.trainer.episodes.count) == (60, 80, 3)
+    assert (run.trainer.steps, run.trainer.updates, run.trainer.episodes.count) == (60, 40, 3)
     assert run.trainer.robot_time_s == pytest.approx(3.0)
     assert run.trainer.gaps == run.trainer.refused == 0
     assert load_skill(run.skill_folder).metadata.provenance['steps'] == 60

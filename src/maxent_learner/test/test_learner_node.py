@@ -164,7 +164,7 @@ def test_version_one_comes_at_once_and_newer_ones_while_it_learns(ros, robot, le
         assert len({policy.sha256 for policy in robot.policies}) == 4
         status = robot.status
         assert status.state == LearnerStatus.TRAINING
-        assert (status.steps, status.updates, status.episodes) == (50, 60, 5)
+        assert (status.steps, status.updates, status.episodes) == (50, 30, 5)
         assert status.policy_version == 4
         assert status.robot_time == pytest.approx(2.5)
         assert status.measure == 'distance'
@@ -212,13 +212,13 @@ def test_a_stopped_run_resumes_where_it_was(ros, robot, process, source, tmp_pat
         )
         after = robot.status
         assert after.run_id == before.run_id
-        assert (after.steps, after.updates, after.episodes) == (40, 40, 4)
+        assert (after.steps, after.updates, after.episodes) == (40, 20, 4)
         assert after.policy_version == before.policy_version + 1
         ros.spin_until(
             lambda: robot.policies[-1].version == after.policy_version, TIMEOUT_S, 'next version'
         )
         feed(ros, robot, source.steps(episodes=1))
-        assert (robot.status.steps, robot.status.updates) == (50, 60)
+        assert (robot.status.steps, robot.status.updates) == (50, 30)
         assert end(ros, running) == 0
     rows = (tmp_path / 'run' / 'progress.jsonl').read_text().splitlines()
     assert [json.loads(row)['steps'] for row in rows] == [10, 20, 30, 40, 50]
@@ -286,7 +286,7 @@ def test_with_bags_it_learns_from_them_and_from_what_comes_in(
     with learner(bags=[bag], bag_share=0.25, max_steps=30, skill='both'):
         feed(ros, robot, source.steps(episodes=3))
         ros.spin_until(lambda: robot.status.state == LearnerStatus.FINISHED, TIMEOUT_S, 'finished')
-        assert (robot.status.steps, robot.status.updates) == (30, 20)
+        assert (robot.status.steps, robot.status.updates) == (30, 10)
         assert robot.status.robot_time == pytest.approx(60 * 0.05)
     origin = load_skill(tmp_path / 'skills' / 'both').metadata.provenance
     assert (origin['bags'], origin['bag_share']) == ({bag: 30}, 0.25)
