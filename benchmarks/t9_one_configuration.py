@@ -163,7 +163,7 @@ def shortfalls(row: Mapping[str, Any], tasks: list[str]) -> list[str]:
         points = [point for point in row['curve'] if point['task'] == task]
         sentences += [
             f'{task}, reward times {point["reward_scale"]:g}: the automatic temperature reaches '
-            f'{point["automatic"]:.0%} of the best, the goal is {LEAST:.0%}'
+            f'{point["automatic"]:.2%} of the best, the goal is {LEAST:.0%}'
             for point in points
             if point['automatic'] < LEAST
         ]
